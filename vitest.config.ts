@@ -1,0 +1,45 @@
+import { availableParallelism } from "node:os";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+import { CountLine } from "./scripts/count-line.ts";
+import { LongestFirst } from "./scripts/longest-first.ts";
+
+const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
+
+/** Four kinds of tests: `npx vitest run --project unit` runs one kind. */
+const kind = (name: string, include: string[], timeout: number, exclude: string[] = []) => ({
+  extends: true as const,
+  test: { name, include, exclude: ["**/node_modules/**", ...exclude], testTimeout: timeout, hookTimeout: timeout },
+});
+
+const property = "test/**/*.property.test.ts";
+const scenario = "test/scenarios/**/*.test.ts";
+const consumers = "test/consumers/**/*.test.ts";
+
+export default defineConfig({
+  resolve: {
+    // Tests that reach `holdfast` through an example get the sources, like the tests themselves: two copies of the
+    // library in one process would be two worlds.
+    alias: [
+      { find: /^holdfast$/, replacement: source("index.ts") },
+      { find: /^holdfast\/fastify$/, replacement: source("adapters/fastify.ts") },
+      { find: /^holdfast\/testing$/, replacement: source("testing/index.ts") },
+    ],
+  },
+  test: {
+    projects: [
+      kind("unit", ["test/**/*.test.ts"], 10_000, [property, scenario, consumers]),
+      kind("property", [property], 300_000),
+      kind("scenario", [scenario], 90_000),
+      kind("consumers", [consumers], 180_000),
+    ],
+    pool: "forks",
+    // Vitest leaves one core to itself; on two cores that would be half of the machine.
+    maxWorkers: availableParallelism(),
+    execArgv: ["--expose-gc"],
+    reporters: ["default", new CountLine()],
+    sequence: { sequencer: LongestFirst },
+    passWithNoTests: false,
+  },
+});
