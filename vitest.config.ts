@@ -1,21 +1,24 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 import { CountLine } from "./scripts/count-line.ts";
 import { LongestFirst } from "./scripts/longest-first.ts";
 
+type ProjectConfig = NonNullable<TestProjectInlineConfiguration["test"]>;
+
 const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 
 /** Four kinds of tests: `npx vitest run --project unit` runs one kind. */
-const kind = (name: string, include: string[], timeout: number, exclude: string[] = []) => ({
+const kind = (name: string, include: string[], timeout: number, more: ProjectConfig = {}) => ({
   extends: true as const,
-  test: { name, include, exclude: ["**/node_modules/**", ...exclude], testTimeout: timeout, hookTimeout: timeout },
+  test: { name, include, exclude: never, testTimeout: timeout, hookTimeout: timeout, ...more },
 });
 
+const never = ["**/node_modules/**", "**/fixtures/**"];
 const property = "test/**/*.property.test.ts";
 const scenario = "test/scenarios/**/*.test.ts";
-const consumers = "test/consumers/**/*.test.ts";
+const consumers = ["test/consumers/**/*.test.ts", "test/house/readme.test.ts"];
 
 export default defineConfig({
   resolve: {
@@ -29,10 +32,10 @@ export default defineConfig({
   },
   test: {
     projects: [
-      kind("unit", ["test/**/*.test.ts"], 10_000, [property, scenario, consumers]),
+      kind("unit", ["test/**/*.test.ts"], 10_000, { exclude: [...never, property, scenario, ...consumers] }),
       kind("property", [property], 300_000),
       kind("scenario", [scenario], 90_000),
-      kind("consumers", [consumers], 180_000),
+      kind("consumers", consumers, 180_000, { globalSetup: ["test/consumers/setup.ts"] }),
     ],
     pool: "forks",
     // Vitest leaves one core to itself; on two cores that would be half of the machine.

@@ -8,6 +8,7 @@ const rank: Record<string, number> = { property: 0, consumers: 1, scenario: 2 };
  */
 export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    // oxlint-disable-next-line unicorn/no-array-sort -- the sequencer's own method, not an array's
     const sorted = await super.sort(files);
     const order = (file: TestSpecification): number => rank[file.project.name] ?? 3;
     return sorted.toSorted((a, b) => order(a) - order(b));

@@ -1,0 +1,26 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+
+// The public face, by name: what appears here is a promise, what disappears breaks somebody's program.
+// Types are held by the consumers' tests and by the gate on documentation.
+const face: Record<string, string[]> = {
+  ".": [],
+  "./fastify": [],
+  "./testing": [],
+};
+
+const { exports } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8")) as {
+  exports: Record<string, string | { types: string; default: string }>;
+};
+const entries = Object.entries(exports).filter(([, target]) => typeof target === "object");
+
+test("every entry point of package.json is listed here", () => {
+  expect(entries.map(([name]) => name)).toEqual(Object.keys(face));
+});
+
+test.each(entries)("the entry %s exports these names and no others", async (name, target) => {
+  const { default: built } = target as { default: string };
+  const source = built.replace("./dist/", "../../src/").replace(/\.js$/, ".ts");
+  const loaded = (await import(new URL(source, import.meta.url).href)) as object;
+  expect(Object.keys(loaded).toSorted()).toEqual(face[name]?.toSorted());
+});
