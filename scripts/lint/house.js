@@ -42,7 +42,8 @@ const oneClock = {
         // The names of properties and of types are not timers: `options.setTimeout`, `typeof setTimeout`.
         if (parent.type === "MemberExpression" && parent.property === node && !parent.computed) return;
         if (parent.type === "Property" && parent.key === node) return;
-        if (/^TS|MethodDefinition|PropertyDefinition|ImportSpecifier/.test(parent.type)) return;
+        if (/^TS|MethodDefinition|PropertyDefinition|ImportSpecifier|ExportSpecifier/.test(parent.type))
+          return;
         if (isGlobal(context, node)) report(node);
       },
       MemberExpression(node) {

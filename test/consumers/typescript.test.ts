@@ -16,6 +16,10 @@ test.each([
 test.each([
   ["bundler", "the resolution of bundlers"],
   ["without-node-types", "no @types/node, the browser's AbortSignal instead"],
+  [
+    "esnext",
+    "lib ESNext beside @types/node, both of which declare what ours declares for those who have neither",
+  ],
   ["fastify", "the Fastify adapter beside Fastify's own types"],
 ])("TypeScript, %s: %s compiles", async (consumer) => {
   expect(await compile(consumer)).toEqual(cleanly(""));
