@@ -1,0 +1,97 @@
+/** What is timed: does its work so many times. */
+export interface Case {
+  readonly name: string;
+  readonly run: (count: number) => Promise<unknown>;
+}
+
+/** Medians over the rounds, in nanoseconds for each operation. */
+export interface Timing {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+/** How carefully to measure. */
+export interface Effort {
+  readonly rounds: number;
+  /** How long one sample should take, in ms. */
+  readonly sample: number;
+}
+
+export const collect: () => void = (() => {
+  const { gc } = globalThis;
+  if (gc === undefined) throw new Error("start with node --expose-gc: npm run bench:core does");
+  return () => {
+    gc();
+  };
+})();
+
+/** CPU time of this thread in µs: what others do on the machine does not count. Since Node 23.9. */
+const threadCpu: () => number = (() => {
+  const { threadCpuUsage } = process as {
+    threadCpuUsage?: () => { user: number; system: number };
+  };
+  return () => {
+    const { user, system } = (threadCpuUsage ?? process.cpuUsage)();
+    return user + system;
+  };
+})();
+
+export interface Sample {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+/** Times one call, in ns. */
+export async function time(work: () => Promise<unknown>): Promise<Sample> {
+  const cpu = threadCpu();
+  const started = process.hrtime.bigint();
+  await work();
+  const wall = Number(process.hrtime.bigint() - started);
+  return { wall, cpu: (threadCpu() - cpu) * 1_000 };
+}
+
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const upper = sorted[middle] ?? Number.NaN;
+  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
+}
+
+export function medians(samples: readonly Sample[]): Timing {
+  return { wall: median(samples.map((s) => s.wall)), cpu: median(samples.map((s) => s.cpu)) };
+}
+
+/** The bursts are of 1,000: counts are multiples of that. */
+const STEP = 1_000;
+
+/** Finds how many operations fill a sample, and warms the code up by the way. */
+async function calibrate({ run }: Case, sample: number): Promise<number> {
+  let count = STEP;
+  for (;;) {
+    const { wall } = await time(() => run(count));
+    const needed = Math.ceil((count * sample * 1e6) / wall / STEP) * STEP;
+    if (needed <= count * 1.5) return Math.max(STEP, Math.min(needed, count));
+    count = Math.min(needed, count * 10);
+  }
+}
+
+/**
+ * Times every case once a round, each round in another order, so that whatever drifts meets all alike.
+ * Two rounds go by unmeasured.
+ */
+export async function inRounds(cases: readonly Case[], effort: Effort): Promise<Map<string, Timing>> {
+  const counts = new Map<Case, number>();
+  for (const one of cases) counts.set(one, await calibrate(one, effort.sample));
+  const samples = new Map<Case, Sample[]>(cases.map((one) => [one, []]));
+  for (let round = -2; round < effort.rounds; round++) {
+    for (let i = 0; i < cases.length; i++) {
+      const one = cases[(i + round + cases.length) % cases.length];
+      const count = one && counts.get(one);
+      if (one === undefined || count === undefined) continue;
+      collect();
+      const { wall, cpu } = await time(() => one.run(count));
+      if (round >= 0) samples.get(one)?.push({ wall: wall / count, cpu: cpu / count });
+    }
+  }
+  return new Map([...samples].map(([one, list]) => [one.name, medians(list)]));
+}
