@@ -1,0 +1,181 @@
+import { Fifo } from "./fifo.ts";
+import { forgetIfIdle, roomAt, tryEnter, wakeAt } from "./limits.ts";
+import type { Pool } from "./limits.ts";
+import { hasRoom, wakeRoom } from "./room.ts";
+import type { ScopeNode } from "./scope-node.ts";
+import { ADOPTED, extrasOf, HIDDEN, HOLDS_POOL, HOLDS_SLOT, isTerminal, SERVICE } from "./task-node.ts";
+import type { TaskExtras, TaskNode } from "./task-node.ts";
+import type { LimitOptions } from "./types.ts";
+import { now } from "./clock.ts";
+
+/*
+ * What a task passes before its first attempt, in this order: the end of the task whose key it takes, its delay, its
+ * bound by key, a slot of its scope. It holds what it has while it waits for the next; since all take them in this
+ * order, none can wait for another in a circle.
+ */
+
+/** Takes what is free. Returns whether the task may start now; else it is queued, and started when it may. */
+export function admit(node: TaskNode): boolean {
+  const { extras } = node;
+  if (extras !== undefined) {
+    if (extras.predecessor !== undefined || extras.delayTimer !== undefined || extras.queued !== undefined)
+      return false;
+    const { pool } = extras;
+    if (pool !== undefined && (node.flags & HOLDS_POOL) === 0) {
+      if (pool.queue.size > 0 || !tryEnter(pool, limitOf(extras))) {
+        extras.queued = pool.queue.push(node);
+        extras.queuedInScope = (node.scope.limitQueue ??= new Fifo<TaskNode>()).push(node);
+        pumpPool(pool);
+        return false;
+      }
+      node.flags |= HOLDS_POOL;
+    }
+  }
+  return takeSlot(node);
+}
+
+/** Admits, and starts if it may. */
+export function admitLater(node: TaskNode): void {
+  if (!isTerminal(node) && admit(node)) go(node);
+}
+
+function go(node: TaskNode): void {
+  node.extras?.go?.(node);
+}
+
+function limitOf(extras: TaskExtras): LimitOptions {
+  return extras.options?.limit as LimitOptions;
+}
+
+/** Whether `concurrency` counts this task: not children, not services, not what runs already. */
+export function needsSlot(scope: ScopeNode, parent: TaskNode | undefined, flags: number): boolean {
+  return (
+    scope.settings.concurrency !== Infinity &&
+    parent === undefined &&
+    (flags & (SERVICE | HIDDEN | ADOPTED)) === 0
+  );
+}
+
+function takeSlot(node: TaskNode): boolean {
+  const { scope } = node;
+  if ((node.flags & HOLDS_SLOT) !== 0 || !needsSlot(scope, node.parent, node.flags)) return true;
+  const queue = (scope.slotQueue ??= new Fifo<TaskNode>());
+  if (queue.size > 0 || scope.slotsUsed >= scope.settings.concurrency) {
+    extrasOf(node).queued = queue.push(node);
+    return false;
+  }
+  scope.slotsUsed++;
+  node.flags |= HOLDS_SLOT;
+  return true;
+}
+
+/** Whether a spawn with these options would have to wait in the scope's queue. */
+export function wouldQueue(
+  scope: ScopeNode,
+  hasSlotNeed: boolean,
+  pool: Pool | undefined,
+  limit: LimitOptions | undefined,
+): boolean {
+  if (hasSlotNeed && !hasSlot(scope)) return true;
+  if (pool === undefined || limit === undefined) return false;
+  return pool.queue.size > 0 || pool.used >= limit.concurrency || roomAt(pool, limit) > now();
+}
+
+function hasSlot(scope: ScopeNode): boolean {
+  return (scope.slotQueue?.size ?? 0) === 0 && scope.slotsUsed < scope.settings.concurrency;
+}
+
+/** The task that has waited longest in the queue of a scope. */
+export function oldestQueued(scope: ScopeNode): TaskNode | undefined {
+  const slot = scope.slotQueue?.first?.value;
+  const limit = scope.limitQueue?.first?.value;
+  if (slot === undefined || limit === undefined) return slot ?? limit;
+  return slot.id < limit.id ? slot : limit;
+}
+
+/** Gives back all that an ended task held or waited for, and lets the next ones take it. */
+export function release(node: TaskNode): void {
+  const { scope, extras } = node;
+  let madeRoom = false;
+  if (extras !== undefined) {
+    if (extras.queued !== undefined) madeRoom = leaveQueues(extras);
+    if (extras.pool !== undefined) releasePool(node, extras.pool);
+    if (extras.key !== undefined) releaseKey(node, extras);
+  }
+  if ((node.flags & HOLDS_SLOT) !== 0) {
+    node.flags &= ~HOLDS_SLOT;
+    scope.slotsUsed--;
+    pumpSlots(scope);
+    madeRoom = true;
+  }
+  if (madeRoom && scope.roomWaiters !== undefined) wakeRoom(scope);
+}
+
+function leaveQueues(extras: TaskExtras): boolean {
+  extras.queuedInScope?.leave();
+  extras.queuedInScope = undefined;
+  const wasQueued = extras.queued?.leave() === true;
+  extras.queued = undefined;
+  return wasQueued;
+}
+
+function releasePool(node: TaskNode, pool: Pool): void {
+  if ((node.flags & HOLDS_POOL) !== 0) {
+    node.flags &= ~HOLDS_POOL;
+    pool.used--;
+  }
+  pumpPool(pool);
+}
+
+function releaseKey(node: TaskNode, extras: TaskExtras): void {
+  const { scope } = node;
+  const { key, predecessor, successor } = extras;
+  if (key !== undefined && scope.keys?.get(key) === node) {
+    // A replacer that is cancelled before its turn gives the key back.
+    if (predecessor === undefined || isTerminal(predecessor)) scope.keys.delete(key);
+    else scope.keys.set(key, predecessor);
+  }
+  extras.predecessor = extras.successor = undefined;
+  // A replacer that is itself cancelled leaves the place before it to whoever came after it.
+  if (predecessor?.extras?.successor === node) predecessor.extras.successor = undefined;
+  if (successor?.extras !== undefined) {
+    successor.extras.predecessor = undefined;
+    admitLater(successor);
+  }
+}
+
+function pumpSlots(scope: ScopeNode): void {
+  const queue = scope.slotQueue;
+  if (queue === undefined) return;
+  for (
+    let first = queue.first;
+    first !== undefined && scope.slotsUsed < scope.settings.concurrency;
+    first = queue.first
+  ) {
+    const node = first.value;
+    first.leave();
+    if (node.extras !== undefined) node.extras.queued = undefined;
+    scope.slotsUsed++;
+    node.flags |= HOLDS_SLOT;
+    go(node);
+  }
+}
+
+function pumpPool(pool: Pool): void {
+  const { queue } = pool;
+  for (let first = queue.first; first !== undefined; first = queue.first) {
+    const node = first.value;
+    const extras = node.extras as TaskExtras;
+    const limit = limitOf(extras);
+    if (!tryEnter(pool, limit)) {
+      const free = roomAt(pool, limit);
+      if (free > now()) wakeAt(pool, free, pumpPool);
+      return;
+    }
+    leaveQueues(extras);
+    node.flags |= HOLDS_POOL;
+    if (takeSlot(node)) go(node);
+    if (node.scope.roomWaiters !== undefined && hasRoom(node.scope)) wakeRoom(node.scope);
+  }
+  forgetIfIdle(pool);
+}

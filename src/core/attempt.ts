@@ -1,0 +1,176 @@
+import { callLater, clearTimer, coarseNow } from "./clock.ts";
+import { storage } from "./context.ts";
+import { cancelScope, cancelTask, expireAttempt } from "./cancel.ts";
+import type { Demand } from "./cancel.ts";
+import { isThenable } from "./delivery.ts";
+import { taskPath } from "./describe.ts";
+import { TaskTimeoutError } from "./errors.ts";
+import { emitTask, isHeard } from "./events.ts";
+import { finishAttempt } from "./finish.ts";
+import { openGroupScope } from "./group-scope.ts";
+import { CLOSED, CLOSING } from "./scope-node.ts";
+import { settle, settledLate } from "./settle.ts";
+import {
+  BODY_DONE, BODY_OK, ENDING, extrasOf, GRACE_OVER, GROUP, HELD, isTerminal, KEEPS_RUN, RETRYING, RUNNING, setState,
+  stateOf, STOPPING, SUCCEEDED, WAITING,
+} from "./task-node.ts"; // prettier-ignore
+import type { TaskExtras, TaskNode } from "./task-node.ts";
+import type { Run, TaskContext } from "./types.ts";
+import { capture, captured, thenOf } from "./wait.ts";
+import { listed } from "./walk.ts";
+import { inMotion, isMoving, scopeMayAdvance, settleDown } from "./work.ts";
+
+let makeView: (node: TaskNode) => TaskContext;
+/** Says how the argument of a task's function is made. Bound above, so that imports can go one way. */
+export function bindView(make: (node: TaskNode) => TaskContext): void {
+  makeView = make;
+}
+
+/** The task's own view of itself, made when first needed. */
+export function viewOf(node: TaskNode): TaskContext {
+  return (node.view ??= makeView(node));
+}
+
+/** The first turn, or that of a further attempt. Runs as a microtask, in the async context of the spawner. */
+export function begin(node: TaskNode): void {
+  const state = stateOf(node);
+  // Cancelled before its turn: never runs.
+  if (state !== WAITING && state !== RETRYING) return;
+  const { scope } = node;
+  if (scope.settings.hasContext) storage.enterWith(node);
+  else if (storage.getStore() !== undefined) storage.enterWith(undefined);
+  node.flags = (node.flags & ~(BODY_DONE | BODY_OK | STOPPING | ENDING | GRACE_OVER | HELD | 15)) | RUNNING;
+  node.startedAt = coarseNow();
+  const run = node.run as Run<unknown>;
+  if ((node.flags & KEEPS_RUN) === 0) node.run = undefined;
+  const { extras } = node;
+  if (extras !== undefined) prepare(node, extras);
+  if (isHeard(scope, "start")) emitTask(node, "start");
+  let result: unknown;
+  let hasThen: boolean;
+  try {
+    result = run((node.flags & GROUP) === 0 ? viewOf(node) : groupView(node));
+    hasThen = isThenable(result);
+  } catch (error) {
+    bodyEnded(node, false, error);
+    return;
+  }
+  if (hasThen) {
+    const isPlain = result instanceof Promise && result.constructor === Promise;
+    follow(node, isPlain ? (result as Promise<unknown>) : Promise.resolve(result));
+  } else bodyEnded(node, true, result);
+}
+
+/** A group's body receives the scope, not the task. */
+function groupView(node: TaskNode): TaskContext {
+  return node.extras?.group?.view as unknown as TaskContext;
+}
+
+/** Hears of the end of the body's promise. */
+function follow(node: TaskNode, promise: Promise<unknown>): void {
+  if (node.scope.settings.hasContext) void thenOf(promise, bodyReturned, bodyThrew);
+  else followAs(node, promise);
+}
+
+/** Where no async context says which task it is. */
+function followAs(node: TaskNode, promise: Promise<unknown>): void {
+  void thenOf(
+    promise,
+    (value) => bodyEnded(node, true, value),
+    (error) => bodyEnded(node, false, error),
+  );
+}
+
+/** Owns a promise that runs already. */
+export function beginAdopted(node: TaskNode, promise: PromiseLike<unknown>): void {
+  setState(node, RUNNING);
+  node.startedAt = coarseNow();
+  prepare(node, extrasOf(node));
+  if (isHeard(node.scope, "start")) emitTask(node, "start");
+  followAs(node, Promise.resolve(promise));
+}
+
+/** What an attempt has that a plain task has not. */
+function prepare(node: TaskNode, extras: TaskExtras): void {
+  extras.attempt++;
+  extras.go = undefined;
+  extras.stopError = undefined;
+  extras.attemptController = undefined;
+  extras.graceEndsAt = Infinity;
+  clearTimer(extras.graceTimer);
+  if (extras.timeout !== undefined) extras.timeoutTimer = callLater(extras.timeout, timeIsUp, node);
+  if ((node.flags & GROUP) !== 0) openGroupScope(node, extras);
+}
+
+function timeIsUp(node: TaskNode): void {
+  inMotion(expire, node);
+}
+
+function expire(node: TaskNode): void {
+  const extras = extrasOf(node);
+  expireAttempt(node, new TaskTimeoutError(taskPath(node), extras.timeoutKind, extras.timeout ?? 0));
+}
+
+/** One shared function for all tasks: which one it is says the async context. */
+function bodyReturned(value: unknown): void {
+  bodyEnded(storage.getStore() as TaskNode, true, value);
+}
+
+function bodyThrew(error: unknown): void {
+  bodyEnded(storage.getStore() as TaskNode, false, error);
+}
+
+/** The body of an attempt is over. */
+function bodyEnded(node: TaskNode, isOk: boolean, result: unknown): void {
+  if (isTerminal(node)) {
+    settledLate(node, isOk, result);
+    return;
+  }
+  if (isOk && node.extras === undefined && node.children === undefined) {
+    // Nothing but its body, and that succeeded: the way of most.
+    settle(node, SUCCEEDED, result);
+    if (isMoving()) settleDown();
+    return;
+  }
+  node.result = result;
+  // The next attempt is to run in this async context, not in that of a timer.
+  if ((node.flags & KEEPS_RUN) !== 0) prepareNext(extrasOf(node));
+  inMotion(isOk ? bodyOk : bodyFailed, node);
+}
+
+function bodyOk(node: TaskNode): void {
+  node.flags |= BODY_DONE | BODY_OK;
+  const group = node.extras?.group;
+  if (group !== undefined) scopeMayAdvance(group);
+  advanceTask(node);
+}
+
+function bodyFailed(node: TaskNode): void {
+  node.flags |= BODY_DONE;
+  const demand: Demand = { source: "parent", by: taskPath(node), reason: node.result, grace: Infinity };
+  for (const child of listed(node.children)) cancelTask(child, demand);
+  const group = node.extras?.group;
+  if (group !== undefined && group.state < CLOSING) cancelScope(group, demand);
+  advanceTask(node);
+}
+
+/** Makes what starts the task later, in the async context of now. */
+export function prepareNext(extras: TaskExtras): void {
+  const next = new Promise<unknown>(capture);
+  extras.go = captured.resolve as (node: TaskNode) => void;
+  void thenOf(next, begin as (node: unknown) => void, undefined);
+}
+
+/** Starts a task in a microtask of its own, in the async context of now. */
+export function start(node: TaskNode): void {
+  void thenOf(Promise.resolve(node) as Promise<TaskNode>, begin, undefined);
+}
+
+/** Moves a task on whose body is done, once nothing of this attempt lives any more. */
+export function advanceTask(node: TaskNode): void {
+  if (isTerminal(node) || stateOf(node) !== RUNNING) return;
+  if ((node.flags & (BODY_DONE | ENDING)) !== BODY_DONE || node.children !== undefined) return;
+  const group = node.extras?.group;
+  if (group !== undefined && group.state !== CLOSED) return;
+  finishAttempt(node);
+}

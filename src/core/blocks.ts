@@ -1,0 +1,81 @@
+import { applyHeldTimeout } from "./cancel.ts";
+import { toMs } from "./duration.ts";
+import { ScopeClosedError } from "./errors.ts";
+import { taskPath } from "./describe.ts";
+import { startHidden } from "./hidden.ts";
+import { attemptSignal, stopErrorOf } from "./stop-signal.ts";
+import { blockInUse } from "./spawn.ts";
+import { ENDING, extrasOf, HIDDEN, isTerminal, SHIELD, stateOf, SUCCEEDED } from "./task-node.ts";
+import type { TaskNode } from "./task-node.ts";
+import type { Duration } from "./types.ts";
+import { noop, rejected } from "./wait.ts";
+
+/*
+ * A timeout or a shield is a hidden child of the task it is written in: what is true of a child, its children, its
+ * signal, its grace, is true of the block, and only what differs is said here.
+ */
+
+type Body<R> = (signal: AbortSignal) => PromiseLike<R>;
+
+/** A deadline over a block and the children spawned in it. */
+export function runTimeout<R>(task: TaskNode, duration: Duration, body: Body<R>): Promise<R> {
+  const ms = toMs(duration, "timeout");
+  const owner = blockInUse(task);
+  const stop = stopErrorOf(owner);
+  if (stop !== undefined) return rejected(stop);
+  return run(owner, "timeout", 0, ms, body, noop);
+}
+
+/** Spares what is inside from cancellation and timeouts, until the end of grace. */
+export function runShield<R>(task: TaskNode, body: Body<R>): Promise<R> {
+  const owner = blockInUse(task);
+  changeShields(owner, 1);
+  return run(owner, "shield", SHIELD, undefined, body, () => {
+    changeShields(owner, -1);
+  });
+}
+
+function run<R>(
+  owner: TaskNode,
+  name: string,
+  flags: number,
+  timeout: number | undefined,
+  body: Body<R>,
+  onEnd: () => void,
+): Promise<R> {
+  if (isTerminal(owner) || (owner.flags & ENDING) !== 0) {
+    const path = taskPath(owner);
+    return rejected(new ScopeClosedError(`${path} has ended: no ${name} can begin in it`, path));
+  }
+  return new Promise<R>((resolve, reject) => {
+    const block: TaskNode = startHidden({
+      scope: owner.scope,
+      parent: owner,
+      name,
+      run: () => body(attemptSignal(block)),
+      flags,
+      ...(timeout === undefined ? {} : { timeout }),
+      timeoutKind: timeout === undefined ? "attempt" : "block",
+      onEnd: (node) => {
+        onEnd();
+        if (stateOf(node) === SUCCEEDED) resolve(node.result as R);
+        else {
+          reject(node.result);
+        }
+      },
+    });
+  });
+}
+
+/** A timeout of the task, or of a block around the shield, that fires during a shield waits for its end. */
+function changeShields(owner: TaskNode, by: 1 | -1): void {
+  for (let node: TaskNode | undefined = owner; node !== undefined; node = node.parent) {
+    extrasOf(node).shields += by;
+    if ((node.flags & HIDDEN) === 0) break;
+  }
+  if (by === 1) return;
+  for (let node: TaskNode | undefined = owner; node !== undefined; node = node.parent) {
+    applyHeldTimeout(node);
+    if ((node.flags & HIDDEN) === 0) break;
+  }
+}

@@ -1,0 +1,274 @@
+import { abandon } from "./abandon.ts";
+import { callLater, clearTimer, now } from "./clock.ts";
+import { scopePath, taskPath } from "./describe.ts";
+import { TaskCancelledError } from "./errors.ts";
+import type { CancelSource, TaskTimeoutError } from "./errors.ts";
+import { emitState, emitTrouble } from "./events.ts";
+import { refuseRoom } from "./room.ts";
+import { CLOSING } from "./scope-node.ts";
+import type { ScopeNode } from "./scope-node.ts";
+import { settle } from "./settle.ts";
+import {
+  ADOPTED, BODY_DONE, CANCELLED, CANCEL_ASKED, ENDING, extrasOf, FAILED, GRACE_OVER, HIDDEN, isTerminal, RUNNING, SHIELD,
+  stateOf, STOPPING,
+} from "./task-node.ts"; // prettier-ignore
+import type { TaskNode } from "./task-node.ts";
+import { inMotion, scopeMayAdvance } from "./work.ts";
+import type { Wait } from "./wait.ts";
+
+/** Who asks for a stop, and why. */
+export interface Demand {
+  readonly source: CancelSource;
+  /** The path of who asks. */
+  readonly by: string | undefined;
+  readonly reason: unknown;
+  /** A ceiling on the grace of all that it reaches, in ms. */
+  readonly grace: number;
+}
+
+/** How long a shield may still run after the end of grace, in ms. */
+const SHIELD_EXTRA = 1000;
+
+/** Cancels a task and all below it. A second cancel changes nothing, but for a shorter grace. */
+export function cancelTask(node: TaskNode, demand: Demand): void {
+  const open = [node];
+  for (let next = open.pop(); next !== undefined; next = open.pop()) cancelOne(next, demand, open);
+}
+
+/** Cancels what runs in a scope, and what runs below it. The scope begins to close. */
+export function cancelScope(scope: ScopeNode, demand: Demand): void {
+  const open: TaskNode[] = [];
+  const scopes = [scope];
+  for (let next = scopes.pop(); next !== undefined; next = scopes.pop()) {
+    enterClosing(next, demand.reason);
+    for (let child = next.scopes; child !== undefined; child = child.prev) scopes.push(child);
+    // Backwards onto the stack, so that the oldest is asked first.
+    for (let task = next.tasks; task !== undefined; task = task.prev) open.push(task);
+    for (let task = open.pop(); task !== undefined; task = open.pop()) cancelOne(task, demand, open, scopes);
+  }
+}
+
+/** The scope takes nothing more, and says so. */
+function enterClosing(scope: ScopeNode, reason: unknown): void {
+  if (scope.state >= CLOSING) return;
+  scope.state = CLOSING;
+  scope.reason ??= reason;
+  clearTimer(scope.timeoutTimer);
+  emitState(scope);
+  refuseRoom(scope);
+  scope.drainController?.abort(scope.reason);
+  if (scope.controller !== undefined) scope.controller.abort(scopeCancellation(scope));
+  scopeMayAdvance(scope);
+}
+
+/** What the signal of a closing scope aborts with. */
+export function scopeCancellation(scope: ScopeNode): TaskCancelledError {
+  const path = scopePath(scope);
+  return new TaskCancelledError(path, { source: "scope", by: path, reason: scope.reason });
+}
+
+function cancelOne(node: TaskNode, demand: Demand, open: TaskNode[], scopes?: ScopeNode[]): void {
+  if (isTerminal(node) || (node.flags & SHIELD) !== 0) return;
+  const extras = extrasOf(node);
+  if ((node.flags & CANCEL_ASKED) !== 0) {
+    limitGrace(node, demand.grace);
+    return;
+  }
+  node.flags |= CANCEL_ASKED;
+  const error = (extras.cancelError ??= newCancellation(node, demand));
+  emitTrouble(node, "cancel", error);
+  if (stateOf(node) !== RUNNING || (node.flags & ADOPTED) !== 0) {
+    // Not started, in back-off, or not ours to stop.
+    extras.taskController?.abort(error);
+    settle(node, CANCELLED, error);
+    return;
+  }
+  stopAttempt(node, error, demand, open, scopes);
+  extras.taskController?.abort(error);
+}
+
+function newCancellation(node: TaskNode, demand: Demand): TaskCancelledError | TaskTimeoutError {
+  // A block is part of its task: what is thrown in it is the task's own.
+  const shared = (node.flags & HIDDEN) === 0 ? undefined : node.parent?.extras?.stopError;
+  if (shared !== undefined) return shared;
+  // The stack would be that of the canceller, at most of the price of a cancel.
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  const error = new TaskCancelledError(taskPath(node), demand);
+  Error.stackTraceLimit = limit;
+  return error;
+}
+
+/**
+ * The attempt is to stop: its waits reject, its signal aborts, its children are cancelled, its grace begins.
+ * The children go onto `open`, the scopes below onto `scopes` or are dealt with at once.
+ */
+function stopAttempt(
+  node: TaskNode,
+  error: TaskCancelledError | TaskTimeoutError,
+  demand: Demand,
+  open: TaskNode[],
+  scopes?: ScopeNode[],
+): void {
+  const extras = extrasOf(node);
+  const isFirst = (node.flags & STOPPING) === 0;
+  if (isFirst) {
+    node.flags |= STOPPING;
+    extras.stopError = error;
+    rejectWaits(node, error);
+  }
+  // The clean-up that runs has its own limit.
+  if ((node.flags & ENDING) === 0) limitGrace(node, Math.min(demand.grace, graceOf(node)));
+  for (let child = node.children; child !== undefined; child = child.prev) open.push(child);
+  const { group } = extras;
+  if (group !== undefined && group.state < CLOSING) {
+    if (scopes === undefined) cancelScope(group, demand);
+    else scopes.push(group);
+  }
+  if (isFirst) extras.attemptController?.abort(error);
+}
+
+/** Its own grace, in ms. A hidden block has that of its task. */
+export function graceOf(node: TaskNode): number {
+  let task = node;
+  while ((task.flags & HIDDEN) !== 0 && task.extras?.grace === undefined && task.parent !== undefined)
+    task = task.parent;
+  return task.extras?.grace ?? task.scope.settings.grace;
+}
+
+function rejectWaits(node: TaskNode, error: unknown): void {
+  let last: Wait | undefined = node.waits;
+  while (last?.next !== undefined) last = last.next;
+  for (let wait = last; wait !== undefined; wait = last) {
+    last = wait.prev;
+    if (wait.kind !== "outcome" && wait.kind !== "end") wait.fail(error);
+  }
+}
+
+/** The whole task is out of time. */
+export function expireTask(node: TaskNode, error: TaskTimeoutError): void {
+  if (isTerminal(node)) return;
+  const extras = extrasOf(node);
+  if ((node.flags & CANCEL_ASKED) !== 0) return;
+  if (stateOf(node) !== RUNNING || (node.flags & ADOPTED) !== 0) {
+    node.flags |= CANCEL_ASKED;
+    extras.cancelError = error;
+    extras.taskController?.abort(error);
+    settle(node, FAILED, error);
+    return;
+  }
+  if (extras.shields > 0) {
+    holdTimeout(node, error, true);
+    return;
+  }
+  node.flags |= CANCEL_ASKED;
+  extras.cancelError = error;
+  expireAttempt(node, error);
+  extras.taskController?.abort(error);
+}
+
+/** The attempt is out of time. During a shield that takes effect when the shield ends, or with the end of grace. */
+export function expireAttempt(node: TaskNode, error: TaskTimeoutError): void {
+  if (isTerminal(node) || (node.flags & (STOPPING | ENDING)) !== 0) return;
+  if ((node.flags & ADOPTED) !== 0) {
+    expireTask(node, error);
+    return;
+  }
+  if (extrasOf(node).shields > 0) {
+    holdTimeout(node, error, false);
+    return;
+  }
+  const demand: Demand = { source: "deadline", by: taskPath(node), reason: error, grace: Infinity };
+  const open: TaskNode[] = [];
+  stopAttempt(node, error, demand, open);
+  for (let next = open.pop(); next !== undefined; next = open.pop()) cancelOne(next, demand, open);
+}
+
+/** An attempt is stopped, though its task is not cancelled: a service's, to start anew; a group's, as it fails. */
+export function stopForSibling(node: TaskNode, demand: Demand): void {
+  if (isTerminal(node) || stateOf(node) !== RUNNING) return;
+  const open: TaskNode[] = [];
+  stopAttempt(node, newCancellation(node, demand), demand, open);
+  for (let next = open.pop(); next !== undefined; next = open.pop()) cancelOne(next, demand, open);
+}
+
+function holdTimeout(node: TaskNode, error: TaskTimeoutError, isWhole: boolean): void {
+  const extras = extrasOf(node);
+  if (isWhole || extras.heldTimeout === undefined) {
+    extras.heldTimeout = error;
+    extras.heldIsWhole = isWhole;
+  }
+  limitGrace(node, graceOf(node));
+}
+
+/** The last shield of a task has ended: a timeout that waited for it takes effect, with a grace of its own. */
+export function applyHeldTimeout(node: TaskNode): void {
+  const { extras } = node;
+  const error = extras?.heldTimeout;
+  if (extras === undefined || error === undefined || extras.shields > 0 || isTerminal(node)) return;
+  const isWhole = extras.heldIsWhole;
+  extras.heldTimeout = undefined;
+  extras.heldIsWhole = false;
+  if ((node.flags & CANCEL_ASKED) === 0) {
+    clearTimer(extras.graceTimer);
+    extras.graceTimer = undefined;
+    extras.graceEndsAt = Infinity;
+  }
+  if (isWhole) expireTask(node, error);
+  else expireAttempt(node, error);
+}
+
+/** Lets the grace end within `ms`, if it does not end sooner. */
+function limitGrace(node: TaskNode, ms: number): void {
+  const extras = extrasOf(node);
+  if (ms === Infinity || (node.flags & ENDING) !== 0) return;
+  const endsAt = now() + ms;
+  if (endsAt >= extras.graceEndsAt) return;
+  clearTimer(extras.graceTimer);
+  extras.graceEndsAt = endsAt;
+  extras.graceTimer = callLater(ms, graceIsUp, node);
+}
+
+function graceIsUp(node: TaskNode): void {
+  inMotion(graceIsOver, node);
+}
+
+function graceIsOver(first: TaskNode): void {
+  const open = [first];
+  for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (isTerminal(node) || (node.flags & ENDING) !== 0 || node.extras?.timeoutKind === "cleanup") continue;
+    if ((node.flags & GRACE_OVER) === 0 && hurryShields(node)) {
+      node.flags |= GRACE_OVER;
+      const extras = extrasOf(node);
+      clearTimer(extras.graceTimer);
+      extras.graceTimer = callLater(SHIELD_EXTRA, graceIsUp, node);
+    } else if ((node.flags & BODY_DONE) !== 0) {
+      // It has stopped; what has not are its children, and theirs is over with its own.
+      for (let child = node.children; child !== undefined; child = child.prev) open.push(child);
+      for (let task = node.extras?.group?.tasks; task !== undefined; task = task.prev) open.push(task);
+      if (node.children === undefined && node.extras?.group === undefined) abandon(node, graceOf(node));
+    } else abandon(node, graceOf(node));
+  }
+}
+
+/** Aborts the shields that are open in a task. Returns whether there were any. */
+function hurryShields(node: TaskNode): boolean {
+  const error = node.extras?.stopError ?? node.extras?.heldTimeout;
+  let found = false;
+  const open: TaskNode[] = [];
+  for (let child = node.children; child !== undefined; child = child.prev) open.push(child);
+  for (let block = open.pop(); block !== undefined; block = open.pop()) {
+    if ((block.flags & HIDDEN) === 0) continue;
+    if ((block.flags & SHIELD) === 0) {
+      for (let child = block.children; child !== undefined; child = child.prev) open.push(child);
+      continue;
+    }
+    found = true;
+    if (error === undefined) continue;
+    const demand: Demand = { source: "parent", by: taskPath(node), reason: error, grace: SHIELD_EXTRA };
+    const inside: TaskNode[] = [];
+    stopAttempt(block, error, demand, inside);
+    for (let next = inside.pop(); next !== undefined; next = inside.pop()) cancelOne(next, demand, inside);
+  }
+  return found;
+}

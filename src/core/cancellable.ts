@@ -1,0 +1,33 @@
+import { currentNode } from "./context.ts";
+import { stopErrorOf } from "./stop-signal.ts";
+import { isTerminal } from "./task-node.ts";
+import { capture, captured, rejected, thenOf, Wait } from "./wait.ts";
+
+/** Makes waiting for a promise a cancellation point of the task that waits. The promise itself goes on. */
+export function cancellable<T>(promise: Promise<T>): Promise<T> {
+  const current = currentNode();
+  if (current === undefined || isTerminal(current)) return promise;
+  const stop = stopErrorOf(current);
+  if (stop !== undefined) {
+    thenOf(promise, undefined, ignore);
+    return rejected(stop);
+  }
+  const own = new Promise<unknown>(capture);
+  const wait = new Wait("event", current, undefined, captured.resolve, captured.reject);
+  thenOf(
+    promise,
+    (value) => {
+      wait.unlink();
+      wait.resolve(value);
+    },
+    (error) => {
+      wait.unlink();
+      wait.reject(error);
+    },
+  );
+  return own as Promise<T>;
+}
+
+function ignore(): void {
+  // What the promise still does is no longer waited for by the one who was cancelled.
+}

@@ -1,0 +1,255 @@
+import { outside } from "./context.ts";
+
+/** Where time comes from. The only place in holdfast that touches the platform's timers; tests replace it. */
+export interface ClockDriver {
+  /** Monotonic, in ms. */
+  now(): number;
+  /** ms since the epoch. */
+  wall(): number;
+  /** Calls `fire` once, `ms` (at most 2³¹ − 1) from now. */
+  set(fire: () => void, ms: number): unknown;
+  clear(handle: unknown): void;
+  /** Whether `coarseNow` may answer with a reading from earlier in the same turn. */
+  readonly coarse: boolean;
+}
+
+// Looked up at each call, so that a test runner's fake timers are seen.
+const platform: ClockDriver = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  set: (onTime, ms) => setTimeout(onTime, ms),
+  clear: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
+  coarse: true,
+};
+
+/** The longest delay that the platform's timers take; a longer one is chained. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+/** Something to be done at a moment. One heap holds them all, and one timer of the platform serves the heap. */
+export abstract class Timer {
+  when = 0;
+  /** Place in the heap; -1: not in it. */
+  heapIndex = -1;
+  /** Breaks ties, so that what was set first fires first. */
+  order = 0;
+  abstract onTime(): void;
+}
+
+class Call<A> extends Timer {
+  readonly #fn: (arg: A) => void;
+  readonly #arg: A;
+  constructor(fn: (arg: A) => void, arg: A) {
+    super();
+    this.#fn = fn;
+    this.#arg = arg;
+  }
+  onTime(): void {
+    this.#fn(this.#arg);
+  }
+}
+
+let driver: ClockDriver = platform;
+let handle: unknown;
+let armedFor = Infinity;
+let nextOrder = 0;
+const heap: Timer[] = [];
+
+/** Monotonic time, in ms. */
+export function now(): number {
+  return driver.now();
+}
+
+/** ms since the epoch. */
+export function wall(): number {
+  return driver.wall();
+}
+
+/** How many readings one reading of the real clock may serve within a turn. */
+const READS_PER_READING = 16;
+let reading = 0;
+let readsLeft = 0;
+let isTurnWatched = false;
+
+/**
+ * Monotonic time, in whole ms (small integers need no box on the heap), as of earlier in this turn of the event loop, or a few readings ago.
+ * A reading costs more than the rest of a spawn; a body that computes long without a turn may be timed short.
+ */
+export function coarseNow(): number {
+  if (readsLeft > 0) {
+    readsLeft--;
+    return reading;
+  }
+  reading = Math.floor(driver.now());
+  if (driver.coarse) {
+    readsLeft = READS_PER_READING;
+    if (!isTurnWatched) {
+      isTurnWatched = true;
+      outside(watchTurn);
+    }
+  }
+  return reading;
+}
+
+function watchTurn(): void {
+  process.nextTick(endTurn);
+}
+
+function endTurn(): void {
+  readsLeft = 0;
+  isTurnWatched = false;
+}
+
+let wallOffset: number | undefined;
+/** How far the two clocks may drift apart (a suspended machine, a corrected clock) before they are compared again. */
+const MAX_DRIFT = 500;
+
+/** What the wall clock said at a monotonic moment, in whole ms since the epoch. */
+export function toWall(moment: number): number {
+  const offset = driver.wall() - driver.now();
+  if (wallOffset === undefined || Math.abs(offset - wallOffset) > MAX_DRIFT) wallOffset = offset;
+  return Math.round(moment + wallOffset);
+}
+
+/** Sets a timer `ms` from now. */
+export function setTimer(timer: Timer, ms: number): void {
+  // Whole ms: never early, and a small integer needs no box on the heap.
+  timer.when = Math.ceil(driver.now() + ms);
+  timer.order = nextOrder++;
+  push(timer);
+  if (timer.when < armedFor) arm();
+}
+
+/** Calls `fn(arg)` `ms` from now. Returns the timer, for `clearTimer`. */
+export function callLater<A>(ms: number, fn: (arg: A) => void, arg: A): Timer {
+  const timer = new Call(fn, arg);
+  setTimer(timer, ms);
+  return timer;
+}
+
+/** Takes a timer back. Nothing happens if it fired or was never set. */
+export function clearTimer(timer: Timer | undefined): void {
+  if (timer === undefined || timer.heapIndex < 0) return;
+  remove(timer);
+  if (heap.length === 0) disarm();
+}
+
+/** How many timers are set. */
+export function pendingTimers(): number {
+  return heap.length;
+}
+
+/** When the next timer is due, on the clock of `now()`; undefined where none is set. */
+export function nextTimer(): number | undefined {
+  return heap[0]?.when;
+}
+
+/**
+ * Puts another source of time in place, for tests, and returns the function that puts the platform's back.
+ * Throws while timers are set: they belong to the other clock.
+ */
+export function replaceClock(replacement: ClockDriver): () => void {
+  use(replacement);
+  return () => {
+    if (driver === replacement) use(platform);
+  };
+}
+
+/** Resolves in a later turn of the platform's event loop, whatever clock is in place: microtasks and ticks are done. */
+export function untilTurn(): Promise<void> {
+  return new Promise((resolve) => {
+    outside(() => platformImmediate(resolve));
+  });
+}
+
+const platformImmediate = setImmediate;
+
+function use(next: ClockDriver): void {
+  if (heap.length > 0) throw new Error(`the clock cannot be replaced while ${heap.length} timers are set`);
+  disarm();
+  driver = next;
+  endTurn();
+  wallOffset = undefined;
+}
+
+function arm(): void {
+  disarm();
+  const first = heap[0];
+  if (first === undefined) return;
+  armedFor = first.when;
+  const ms = Math.min(MAX_DELAY, Math.max(0, Math.ceil(first.when - driver.now())));
+  // Outside of any task: the platform's timer would keep the task that happens to run now alive.
+  handle = outside(() => driver.set(fire, ms));
+}
+
+function disarm(): void {
+  if (handle !== undefined) driver.clear(handle);
+  handle = undefined;
+  armedFor = Infinity;
+}
+
+function fire(): void {
+  handle = undefined;
+  armedFor = Infinity;
+  readsLeft = 0;
+  const until = driver.now();
+  const before = nextOrder;
+  // What a timer sets for now waits for the next round: a chain of zero delays must not hold the loop.
+  for (
+    let first = heap[0];
+    first !== undefined && first.when <= until && first.order < before;
+    first = heap[0]
+  ) {
+    remove(first);
+    first.onTime();
+  }
+  arm();
+}
+
+function isBefore(a: Timer, b: Timer): boolean {
+  return a.when < b.when || (a.when === b.when && a.order < b.order);
+}
+
+function push(timer: Timer): void {
+  heap.push(timer);
+  siftUp(timer, heap.length - 1);
+}
+
+function remove(timer: Timer): void {
+  const at = timer.heapIndex;
+  timer.heapIndex = -1;
+  const last = heap.pop() as Timer;
+  if (last === timer) return;
+  siftUp(last, at);
+  if (last.heapIndex === at) siftDown(last, at);
+}
+
+function siftUp(timer: Timer, from: number): void {
+  let at = from;
+  while (at > 0) {
+    const above = (at - 1) >> 1;
+    const parent = heap[above] as Timer;
+    if (!isBefore(timer, parent)) break;
+    heap[at] = parent;
+    parent.heapIndex = at;
+    at = above;
+  }
+  heap[at] = timer;
+  timer.heapIndex = at;
+}
+
+function siftDown(timer: Timer, from: number): void {
+  const count = heap.length;
+  let at = from;
+  for (;;) {
+    let below = 2 * at + 1;
+    if (below >= count) break;
+    if (below + 1 < count && isBefore(heap[below + 1] as Timer, heap[below] as Timer)) below++;
+    const child = heap[below] as Timer;
+    if (!isBefore(child, timer)) break;
+    heap[at] = child;
+    child.heapIndex = at;
+    at = below;
+  }
+  heap[at] = timer;
+  timer.heapIndex = at;
+}

@@ -1,0 +1,69 @@
+import { describeError } from "./errors.ts";
+import { now } from "./clock.ts";
+import { enclosing, scopePath, totalOf } from "./describe.ts";
+import { Tally } from "./scope-node.ts";
+import type { ScopeNode } from "./scope-node.ts";
+import type { Timer } from "./clock.ts";
+import type { CloseReport, TaskInfo } from "./types.ts";
+import { familyOfScope } from "./walk.ts";
+
+/** At most so many abandoned tasks, and so many errors, are listed in one report. */
+const MAX_LISTED = 1000;
+
+/** A close that was asked for: what it has seen so far, and who waits for its report. */
+export class Closing {
+  readonly scope: ScopeNode;
+  readonly startedAt: number = now();
+  /** The counts when it began: what ended before is not its own. */
+  readonly base: Tally;
+  readonly abandoned: TaskInfo[] = [];
+  readonly errors: unknown[] = [];
+  readonly promise: Promise<CloseReport>;
+  resolve!: (report: CloseReport) => void;
+  drainTimer: Timer | undefined = undefined;
+  /** When the drain is over, on the clock of `now()`. */
+  drainEndsAt = Infinity;
+  grace = Infinity;
+
+  constructor(scope: ScopeNode) {
+    this.scope = scope;
+    this.base = totalOf(familyOfScope(scope).scopes);
+    this.promise = new Promise((resolve) => {
+      this.resolve = resolve;
+    });
+  }
+
+  /** Called when everything has ended: by then the tallies of what was below are the scope's own. */
+  finish(): void {
+    const { scope, base } = this;
+    const total = new Tally();
+    total.add(scope.tally);
+    this.resolve({
+      path: scopePath(scope),
+      ms: Math.max(0, Math.round(now() - this.startedAt)),
+      succeeded: total.succeeded - base.succeeded,
+      failed: total.failed - base.failed,
+      cancelled: total.cancelled - base.cancelled,
+      lost: total.lost - base.lost,
+      abandoned: this.abandoned,
+      errors: this.errors,
+    });
+  }
+}
+
+/** Every close around this scope lists an abandoned task. */
+export function noteAbandoned(from: ScopeNode, info: TaskInfo): void {
+  for (let scope: ScopeNode | undefined = from; scope !== undefined; scope = enclosing(scope)) {
+    if (scope.closing !== undefined && scope.closing.abandoned.length < MAX_LISTED)
+      scope.closing.abandoned.push(info);
+  }
+}
+
+/** Every close around this scope lists an error. */
+export function noteError(from: ScopeNode, error: unknown): void {
+  for (let scope: ScopeNode | undefined = from; scope !== undefined; scope = enclosing(scope)) {
+    const { closing } = scope;
+    if (closing !== undefined && closing.errors.length < MAX_LISTED)
+      closing.errors.push(describeError(error));
+  }
+}

@@ -1,0 +1,168 @@
+import { cancelScope, stopForSibling } from "./cancel.ts";
+import type { Demand } from "./cancel.ts";
+import { runCleanups } from "./cleanup.ts";
+import { callLater, clearTimer, now } from "./clock.ts";
+import { Closing, noteError } from "./close-report.ts";
+import { deliverTo } from "./delivery.ts";
+import { enclosing, scopePath, scopeState } from "./describe.ts";
+import { ScopeClosedError } from "./errors.ts";
+import { drain } from "./drain.ts";
+import { emitState } from "./events.ts";
+import { checkReady, wakeAll } from "./readiness.ts";
+import { roots } from "./roots.ts";
+import { CLOSED, CLOSING, DRAINING } from "./scope-node.ts";
+import type { ScopeNode } from "./scope-node.ts";
+import { BODY_DONE } from "./task-node.ts";
+import type { CloseReport } from "./types.ts";
+import { together } from "./verdict.ts";
+import { idleMayBe } from "./busy.ts";
+import { inMotion, scopeMayAdvance, taskMayAdvance } from "./work.ts";
+
+/** What a close is asked for, checked: durations in ms. */
+export interface CloseDemand {
+  readonly drain: number;
+  readonly grace: number;
+  readonly reason: unknown;
+}
+
+/** Begins to close a scope, or hurries a close that runs. */
+export function beginClose(scope: ScopeNode, asked: CloseDemand): Promise<CloseReport> {
+  const closing = (scope.closing ??= new Closing(scope));
+  if (scope.state === CLOSED) closing.finish();
+  else inMotion(proceed, { scope, closing, asked });
+  return closing.promise;
+}
+
+interface Step {
+  readonly scope: ScopeNode;
+  readonly closing: Closing;
+  readonly asked: CloseDemand;
+}
+
+function proceed({ scope, closing, asked }: Step): void {
+  closing.grace = Math.min(closing.grace, asked.grace);
+  scope.reason ??= asked.reason;
+  if (asked.drain === 0 || scope.state >= CLOSING) {
+    endDrain(scope);
+    return;
+  }
+  const endsAt = now() + asked.drain;
+  if (endsAt < closing.drainEndsAt) {
+    clearTimer(closing.drainTimer);
+    closing.drainEndsAt = endsAt;
+    closing.drainTimer = callLater(asked.drain, drainIsOver, scope);
+  }
+  drain(scope);
+  scopeMayAdvance(scope);
+}
+
+function drainIsOver(scope: ScopeNode): void {
+  inMotion(endDrain, scope);
+}
+
+/** From draining to closing: all that still lives is cancelled. */
+function endDrain(scope: ScopeNode): void {
+  if (scope.state === CLOSED) return;
+  const { closing } = scope;
+  clearTimer(closing?.drainTimer);
+  const demand: Demand = {
+    source: "scope",
+    by: scopePath(scope),
+    reason: scope.reason,
+    grace: closing?.grace ?? Infinity,
+  };
+  cancelScope(scope, demand);
+}
+
+/** Moves a scope on: called when something in it or below it has ended, failed, or begun to close. */
+export function advanceScope(scope: ScopeNode): void {
+  if (scope.state === CLOSED) return;
+  if (scope.failures !== undefined && scope.failures.length > 0 && scope.state < CLOSING) failScope(scope);
+  if (scope.readyWaiters !== undefined) checkReady(scope);
+  if (scope.busy === 0) {
+    wakeAll(scope.idleWaiters);
+    if (scope.state === DRAINING && scope.closing !== undefined) endDrain(scope);
+  }
+  if (scope.tasks !== undefined || scope.scopes !== undefined || scope.isCleaning) return;
+  const { owner } = scope;
+  if (owner !== undefined && scope.state < CLOSING && (owner.flags & BODY_DONE) !== 0) {
+    scope.state = CLOSING;
+    emitState(scope);
+  }
+  if (scope.state === CLOSING) cleanUp(scope);
+}
+
+/** A task of a group or of a cancel-all scope failed: the rest is cancelled, the group's body with it. */
+function failScope(scope: ScopeNode): void {
+  const [error] = scope.failures ?? [];
+  scope.reason ??= error;
+  const demand: Demand = { source: "sibling", by: scopePath(scope), reason: error, grace: Infinity };
+  cancelScope(scope, demand);
+  const { owner } = scope;
+  if (owner !== undefined) stopForSibling(owner, demand);
+}
+
+function cleanUp(scope: ScopeNode): void {
+  const { defers } = scope;
+  if (defers === undefined || defers.length === 0) {
+    closed(scope);
+    return;
+  }
+  scope.defers = undefined;
+  scope.isCleaning = true;
+  runCleanups(
+    scope,
+    undefined,
+    defers,
+    (error, node) => {
+      noteError(scope, error);
+      deliverTo(scope, node, error);
+    },
+    () => inMotion(cleaned, scope),
+  );
+}
+
+function cleaned(scope: ScopeNode): void {
+  scope.isCleaning = false;
+  closed(scope);
+}
+
+function closed(scope: ScopeNode): void {
+  scope.state = CLOSED;
+  emitState(scope);
+  leaveParent(scope);
+  clearTimer(scope.timeoutTimer);
+  if (scope.listeners !== undefined)
+    for (const set of scope.listeners.values()) scope.ledger.listeners -= set.size;
+  scope.listeners = undefined;
+  const around = enclosing(scope);
+  if (around === undefined) roots.delete(scope);
+  around?.tally.add(scope.tally);
+  if (scope.owner === undefined) deliverFailures(scope);
+  clearTimer(scope.closing?.drainTimer);
+  scope.closing?.finish();
+  wakeAll(scope.idleWaiters);
+  const error = new ScopeClosedError(`${scopePath(scope)} is ${scopeState(scope)}`, scopePath(scope));
+  for (const waiter of scope.readyWaiters ?? []) waiter.reject(error);
+  scope.readyWaiters = scope.closeWaiters = undefined;
+  if (scope.owner !== undefined) taskMayAdvance(scope.owner);
+  if (around !== undefined) idleMayBe(around);
+}
+
+function leaveParent(scope: ScopeNode): void {
+  const { prev, next } = scope;
+  const around = enclosing(scope);
+  if (prev !== undefined) prev.next = next;
+  if (next !== undefined) next.prev = prev;
+  else if (around?.scopes === scope) around.scopes = prev;
+  scope.prev = scope.next = undefined;
+}
+
+/** A cancel-all scope that failed tells its parent: what it was for has not been done. */
+function deliverFailures(scope: ScopeNode): void {
+  const { failures, firstFailed, parent } = scope;
+  if (failures === undefined || firstFailed === undefined) return;
+  const error = together(failures, `${failures.length} tasks of ${scopePath(scope)} failed`);
+  noteError(scope, error);
+  deliverTo(parent ?? scope, firstFailed, error);
+}

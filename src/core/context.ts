@@ -1,0 +1,28 @@
+import { AsyncLocalStorage } from "node:async_hooks";
+import type { ScopeNode } from "./scope-node.ts";
+import type { TaskNode } from "./task-node.ts";
+
+/** What the async context holds: the task that runs, or a scope that was entered by hand. */
+export type Store = TaskNode | ScopeEntry | undefined;
+
+/** A scope entered with `scope.run()`: `spawn` is the scope's, the current task stays who it was. */
+export class ScopeEntry {
+  readonly scope: ScopeNode;
+  readonly task: TaskNode | undefined;
+  constructor(scope: ScopeNode, task: TaskNode | undefined) {
+    this.scope = scope;
+    this.task = task;
+  }
+}
+
+/** One store for all of holdfast. A task's start enters it; natively kept over every await from there. */
+export const storage: AsyncLocalStorage<Store> = new AsyncLocalStorage<Store>();
+
+/** The task that runs, which may be a hidden block of a task; undefined outside of any. */
+export function currentNode(): TaskNode | undefined {
+  const store = storage.getStore();
+  return store instanceof ScopeEntry ? store.task : store;
+}
+
+/** Calls `fn` in the async context in which holdfast was loaded: outside of any task. */
+export const outside: <R>(fn: () => R) => R = AsyncLocalStorage.snapshot();

@@ -1,0 +1,97 @@
+import { outside } from "./context.ts";
+import { enclosing, taskInfo } from "./describe.ts";
+import { report } from "./reporter.ts";
+import type { ScopeNode } from "./scope-node.ts";
+import { AWAITED } from "./task-node.ts";
+import type { TaskNode } from "./task-node.ts";
+import type { OnError, TaskInfo } from "./types.ts";
+import { thenOf } from "./wait.ts";
+
+/** A failure that awaits its decision: is there somebody who awaits the task? */
+interface Undecided {
+  readonly node: TaskNode;
+  readonly error: unknown;
+  readonly from: ScopeNode | undefined;
+  /** Told whether anybody awaits the task or not. */
+  readonly always: boolean;
+}
+
+const DONE = Promise.resolve();
+let undecided: Undecided[] = [];
+
+/**
+ * Delivers a task's failure to whoever awaits it by the end of this turn's microtasks, which is when Node would decide
+ * on `unhandledRejection`; else to `onError` of the task, then of the scopes around it.
+ */
+export function deliver(node: TaskNode, error: unknown): void {
+  push({ node, error, from: node.scope, always: false });
+}
+
+/** Delivers an error to the `onError`s from one scope outwards, whoever awaits the task. */
+export function deliverTo(from: ScopeNode | undefined, node: TaskNode, error: unknown): void {
+  push({ node, error, from, always: true });
+}
+
+function push(item: Undecided): void {
+  undecided.push(item);
+  // From a microtask, so that the tick comes after all microtasks, also where a timer started this turn.
+  if (undecided.length === 1) outside(waitForMicrotasks);
+}
+
+function waitForMicrotasks(): void {
+  void thenOf(DONE, queueFlush, undefined);
+}
+
+function queueFlush(): void {
+  process.nextTick(flush);
+}
+
+function flush(): void {
+  const batch = undecided;
+  undecided = [];
+  for (const { node, error, from, always } of batch) {
+    if (!always && (node.flags & AWAITED) !== 0) continue;
+    tell(handlers(always ? undefined : node, from), 0, [error], taskInfo(node));
+  }
+}
+
+function handlers(node: TaskNode | undefined, from: ScopeNode | undefined): OnError[] {
+  const chain: OnError[] = [];
+  const own = node?.extras?.options?.onError;
+  if (own !== undefined) chain.push(own);
+  for (let scope = from; scope !== undefined; scope = enclosing(scope)) {
+    if (scope.settings.onError !== undefined) chain.push(scope.settings.onError);
+  }
+  return chain;
+}
+
+/** Handlers that fail on handlers that fail: past so many errors from one, the rest is only reported. */
+const MAX_ERRORS = 8;
+
+function tell(chain: readonly OnError[], at: number, errors: readonly unknown[], task: TaskInfo): void {
+  const handler = chain[at];
+  for (const [index, error] of errors.entries()) {
+    if (handler === undefined || index >= MAX_ERRORS) {
+      report(`${task.path} ${task.state} and nobody awaited it:`, error);
+      continue;
+    }
+    // A handler that fails has handled nothing: the next one gets the error, and the handler's own.
+    const onFailure = (own: unknown): void => {
+      tell(chain, at + 1, own === error ? [error] : [error, own], task);
+    };
+    try {
+      const result = handler(error, task);
+      if (isThenable(result)) void thenOf(Promise.resolve(result), undefined, onFailure);
+    } catch (own) {
+      onFailure(own);
+    }
+  }
+}
+
+/** Whether awaiting the value would call its `then`. May throw what a getter throws. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    ((typeof value === "object" && value !== null) || typeof value === "function") &&
+    typeof (value as { then?: unknown }).then === "function"
+  );
+}

@@ -1,0 +1,271 @@
+import { toWall } from "./clock.ts";
+import { describeError } from "./errors.ts";
+import { CLOSED, Tally } from "./scope-node.ts";
+import type { ScopeNode } from "./scope-node.ts";
+import {
+  CANCELLED, extrasOf, HIDDEN, isTerminal, stateName, stateOf, SUCCEEDED, terminalName, visibleTask, WAITING,
+} from "./task-node.ts"; // prettier-ignore
+import type { TaskNode } from "./task-node.ts";
+import type { RecordDetail, TaskRecord } from "./ledger.ts";
+import type { Attributes, ScopeState, ScopeStats, ScopeTree, TaskInfo, TaskState } from "./types.ts";
+import { childScopes, familyOfScope, listed } from "./walk.ts";
+
+const SCOPE_STATES: readonly ScopeState[] = ["open", "draining", "closing", "closed"];
+const NO_DETAIL: RecordDetail = {
+  key: undefined,
+  attributes: undefined,
+  progress: undefined,
+  history: undefined,
+  error: undefined,
+  hasError: false,
+};
+const NO_ATTRIBUTES: Attributes = Object.freeze({});
+
+export function scopeState(scope: ScopeNode): ScopeState {
+  return SCOPE_STATES[scope.state] as ScopeState;
+}
+
+/** Where a scope stands. Kept on the scope as a string that shares its parent's, so that deep trees stay small. */
+export function scopePath(scope: ScopeNode): string {
+  if (scope.path !== undefined) return scope.path;
+  const open: ScopeNode[] = [];
+  let above: ScopeNode | undefined = scope;
+  while (above !== undefined && above.path === undefined) {
+    open.push(above);
+    above = above.owner === undefined ? above.parent : above.owner.scope;
+  }
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (next.owner !== undefined) next.path = taskPath(next.owner);
+    else next.path = next.parent === undefined ? next.name : `${next.parent.path}/${next.name}`;
+  }
+  return scope.path as unknown as string;
+}
+
+/** Where a task stands: `courier/requests/welcome-mail`. Built when asked; kept for tasks that have children. */
+export function taskPath(node: TaskNode): string {
+  const task = visibleTask(node);
+  const above = parentPath(task);
+  return `${above ?? scopePath(task.scope)}/${task.name}`;
+}
+
+/** The path of the task that a task is a child of; undefined for one that stands in its scope. */
+export function parentPath(node: TaskNode): string | undefined {
+  const open: TaskNode[] = [];
+  let path: string | undefined;
+  for (let above = node.parent; above !== undefined; above = above.parent) {
+    above = visibleTask(above);
+    // A hidden task without a task around it: the clean-up of a scope.
+    if ((above.flags & HIDDEN) !== 0) break;
+    path = above.extras?.path;
+    if (path !== undefined) break;
+    open.push(above);
+  }
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    path = extrasOf(next).path = `${path ?? scopePath(next.scope)}/${next.name}`;
+  }
+  return path;
+}
+
+/** How many visible children live. */
+function countChildren(node: TaskNode): number {
+  let count = 0;
+  for (const child of visibleChildren(node)) if (!isTerminal(child)) count++;
+  return count;
+}
+
+/** Its children, those of its hidden blocks, and those of its group. */
+function visibleChildren(node: TaskNode): TaskNode[] {
+  const found: TaskNode[] = [];
+  const open = [node];
+  for (let task = open.pop(); task !== undefined; task = open.pop()) {
+    const below = [...listed(task.children), ...listed(task.extras?.group?.tasks)];
+    for (const child of below) ((child.flags & HIDDEN) === 0 ? found : open).push(child);
+  }
+  return found;
+}
+
+/** A live or ended task as plain data. */
+export function taskInfo(node: TaskNode): TaskInfo {
+  const state = stateOf(node);
+  return describe(
+    { ...times(node), attempt: attemptOf(node), detail: detailOf(node) },
+    taskPath(node),
+    stateName(node),
+    state >= SUCCEEDED ? node.endedAt : undefined,
+    countChildren(node),
+  );
+}
+
+function times(node: TaskNode): Pick<TaskRecord, "id" | "name" | "createdAt" | "startedAt"> {
+  return { id: node.id, name: node.name, createdAt: node.createdAt, startedAt: node.startedAt };
+}
+
+/** What there is to say of a task beyond names and times; undefined where there is nothing. */
+export function detailOf(node: TaskNode): RecordDetail | undefined {
+  const { extras } = node;
+  if (extras === undefined) {
+    if (stateOf(node) <= SUCCEEDED) return undefined;
+    return { ...NO_DETAIL, error: node.result, hasError: true };
+  }
+  const { key, attributes, progress, history, lastError } = extras;
+  const { result } = node;
+  const state = stateOf(node);
+  // Cancelled in back-off: what the last attempt failed with says more than that it was cancelled.
+  const hasLast = lastError !== undefined && state !== SUCCEEDED;
+  const hasError = hasLast || state > SUCCEEDED;
+  if (
+    !hasError &&
+    key === undefined &&
+    attributes === undefined &&
+    progress === undefined &&
+    history === undefined
+  ) {
+    return undefined;
+  }
+  const error = state > SUCCEEDED && !(hasLast && state === CANCELLED) ? result : lastError;
+  return { key, attributes, progress, history, error, hasError };
+}
+
+/** The attempt it is in, from 1; 0 while it has not started. */
+export function attemptOf(node: TaskNode): number {
+  if (node.extras !== undefined && node.extras.attempt > 0) return node.extras.attempt;
+  return node.startedAt < 0 ? 0 : 1;
+}
+
+/** An ended task as plain data, from its record. */
+export function recordInfo(record: TaskRecord): TaskInfo {
+  const above = record.parentPath ?? scopePath(record.scope);
+  return describe(record, `${above}/${record.name}`, terminalName(record.state), record.endedAt, 0);
+}
+
+type Described = Pick<TaskRecord, "id" | "name" | "createdAt" | "startedAt" | "attempt" | "detail">;
+
+function describe(
+  task: Described,
+  path: string,
+  state: TaskState,
+  endedAt: number | undefined,
+  children: number,
+): TaskInfo {
+  const { detail } = task;
+  return {
+    id: task.id,
+    name: task.name,
+    path,
+    state,
+    attempt: task.attempt,
+    ...(detail?.key === undefined ? {} : { key: detail.key }),
+    createdAt: toWall(task.createdAt),
+    ...(task.attempt === 0 ? {} : { startedAt: toWall(task.startedAt) }),
+    ...(endedAt === undefined ? {} : { endedAt: toWall(endedAt) }),
+    ...(detail?.hasError === true ? { error: describeError(detail.error) } : {}),
+    ...(detail?.history === undefined ? {} : { attempts: [...detail.history] }),
+    ...(detail?.progress === undefined ? {} : { progress: detail.progress }),
+    attributes: detail?.attributes ?? NO_ATTRIBUTES,
+    children,
+  };
+}
+
+/** The tasks of a scope and below: the live ones, then the records of the ended, newest first. */
+export function* describeTasks(scope: ScopeNode): Generator<TaskInfo> {
+  for (const task of familyOfScope(scope).tasks) {
+    if ((task.flags & HIDDEN) === 0 && !isTerminal(task)) yield taskInfo(task);
+  }
+  for (const record of scope.ledger.records()) {
+    if (isWithin(record.scope, scope)) yield recordInfo(record);
+  }
+}
+
+/** Whether `inner` is `outer` or stands in it. */
+export function isWithin(inner: ScopeNode, outer: ScopeNode): boolean {
+  for (let scope: ScopeNode | undefined = inner; scope !== undefined; scope = enclosing(scope)) {
+    if (scope === outer) return true;
+  }
+  return false;
+}
+
+/** The scope around a scope; for a group that in which its task stands. */
+export function enclosing(scope: ScopeNode): ScopeNode | undefined {
+  return scope.owner === undefined ? scope.parent : scope.owner.scope;
+}
+
+export function describeStats(scope: ScopeNode): ScopeStats {
+  const family = familyOfScope(scope);
+  const tally = totalOf(family.scopes);
+  let live = 0;
+  let waiting = 0;
+  for (const task of family.tasks) {
+    if ((task.flags & HIDDEN) !== 0 || isTerminal(task)) continue;
+    live++;
+    if (stateOf(task) === WAITING) waiting++;
+  }
+  return {
+    path: scopePath(scope),
+    state: scopeState(scope),
+    live,
+    waiting,
+    ...tally,
+    names: scope.ledger.names(),
+  };
+}
+
+/** The sum over some scopes. */
+export function totalOf(scopes: readonly ScopeNode[]): Tally {
+  const sum = new Tally();
+  for (const scope of scopes) sum.add(scope.tally);
+  return sum;
+}
+
+interface OpenTree extends Omit<ScopeTree, "tasks" | "scopes"> {
+  tasks: OpenTask[];
+  scopes: OpenTree[];
+}
+interface OpenTask extends TaskInfo {
+  tasks: OpenTask[];
+}
+
+/** The live tree below a scope. */
+export function describeTree(scope: ScopeNode): ScopeTree {
+  const root = emptyTree(scope);
+  const openScopes: [ScopeNode, OpenTree][] = [[scope, root]];
+  for (let next = openScopes.pop(); next !== undefined; next = openScopes.pop()) {
+    const [node, tree] = next;
+    tree.tasks = describeTaskTrees(visible(listed(node.tasks)));
+    for (const child of childScopes(node)) {
+      if (child.state === CLOSED || child.owner !== undefined) continue;
+      const below = emptyTree(child);
+      tree.scopes.push(below);
+      openScopes.push([child, below]);
+    }
+  }
+  return root;
+}
+
+function emptyTree(scope: ScopeNode): OpenTree {
+  return {
+    name: scope.name,
+    path: scopePath(scope),
+    state: scopeState(scope),
+    attributes: scope.settings.attributes,
+    tasks: [],
+    scopes: [],
+  };
+}
+
+/** These tasks; for a hidden one, what runs in it. */
+function visible(tasks: readonly TaskNode[]): TaskNode[] {
+  return tasks.flatMap((task) => ((task.flags & HIDDEN) === 0 ? [task] : visibleChildren(task)));
+}
+
+function describeTaskTrees(tasks: readonly TaskNode[]): OpenTask[] {
+  const roots: OpenTask[] = [];
+  const open: [TaskNode, OpenTask[]][] = tasks.map((task) => [task, roots]);
+  open.reverse();
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    const [task, into] = next;
+    const tree: OpenTask = { ...taskInfo(task), tasks: [] };
+    into.push(tree);
+    for (const child of visibleChildren(task).reverse()) open.push([child, tree.tasks]);
+  }
+  return roots;
+}

@@ -1,0 +1,52 @@
+import { cancelTask } from "./cancel.ts";
+import type { Demand } from "./cancel.ts";
+import { scopePath } from "./describe.ts";
+import { emitState } from "./events.ts";
+import { refuseRoom } from "./room.ts";
+import { DRAINING } from "./scope-node.ts";
+import type { ScopeNode } from "./scope-node.ts";
+import { RETRYING, stateOf, WAITING } from "./task-node.ts";
+import type { TaskNode } from "./task-node.ts";
+import { familyOfScope } from "./walk.ts";
+
+/** What a tick iterator gets in place of a tick: there will be none. */
+export const NO_MORE_TICKS = Symbol("no more ticks");
+
+/** The scope and all below it take no new work; what is not due yet will not become due. */
+export function drain(scope: ScopeNode): void {
+  const family = familyOfScope(scope);
+  for (const inner of family.scopes) {
+    if (inner.state > DRAINING) continue;
+    inner.drainRoot = scope;
+    if (inner.state === DRAINING) continue;
+    inner.state = DRAINING;
+    inner.reason ??= scope.reason;
+  }
+  for (const inner of family.scopes) {
+    if (inner.drainRoot !== scope) continue;
+    emitState(inner);
+    refuseRoom(inner);
+    inner.drainController?.abort(inner.reason);
+  }
+  const demand: Demand = { source: "drain", by: scopePath(scope), reason: scope.reason, grace: Infinity };
+  for (const task of family.tasks) {
+    if (isNotDue(task)) cancelTask(task, demand);
+    else endTicks(task);
+  }
+}
+
+function isNotDue(task: TaskNode): boolean {
+  const state = stateOf(task);
+  return state === RETRYING || (state === WAITING && task.extras?.delayTimer !== undefined);
+}
+
+function endTicks(task: TaskNode): void {
+  for (let wait = task.waits; wait !== undefined;) {
+    const next = wait.next;
+    if (wait.kind === "tick") {
+      wait.unlink();
+      wait.resolve(NO_MORE_TICKS);
+    }
+    wait = next;
+  }
+}

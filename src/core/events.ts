@@ -1,0 +1,126 @@
+import { channel } from "node:diagnostics_channel";
+import type { Channel } from "node:diagnostics_channel";
+import { toWall, now } from "./clock.ts";
+import { enclosing, scopePath, scopeState, taskInfo } from "./describe.ts";
+import { describeError } from "./errors.ts";
+import { report } from "./reporter.ts";
+import type { Listener, ScopeNode } from "./scope-node.ts";
+import { HIDDEN } from "./task-node.ts";
+import type { TaskNode } from "./task-node.ts";
+import type { ScopeEvent, ScopeEventName } from "./types.ts";
+
+/** The channels of node:diagnostics_channel: `holdfast:spawn`, `holdfast:start`, … Their messages are the events. */
+export const channels: Readonly<Record<ScopeEventName, Channel>> = {
+  spawn: channel("holdfast:spawn"),
+  start: channel("holdfast:start"),
+  retry: channel("holdfast:retry"),
+  restart: channel("holdfast:restart"),
+  cancel: channel("holdfast:cancel"),
+  end: channel("holdfast:end"),
+  late: channel("holdfast:late"),
+  finding: channel("holdfast:finding"),
+  state: channel("holdfast:state"),
+};
+
+/** Starts listening at one scope. Returns the function that stops. */
+export function listen(scope: ScopeNode, name: ScopeEventName, listener: Listener): () => void {
+  const listeners = (scope.listeners ??= new Map<ScopeEventName, Set<Listener>>());
+  let set = listeners.get(name);
+  if (set === undefined) listeners.set(name, (set = new Set()));
+  // A function of its own for each call, so that listening twice is heard twice and stopped once.
+  const own: Listener = (event) => listener(event);
+  set.add(own);
+  scope.ledger.listeners++;
+  return () => {
+    if (set.delete(own)) scope.ledger.listeners--;
+  };
+}
+
+/** Whether anybody hears of this event. Asked on the hot path, before an event is made. */
+export function isHeard(scope: ScopeNode, name: ScopeEventName): boolean {
+  return scope.ledger.listeners > 0 || channels[name].hasSubscribers;
+}
+
+/** Says what happened to a task. */
+export function emitTask(node: TaskNode, name: "spawn" | "start" | "end"): void {
+  if ((node.flags & HIDDEN) !== 0) return;
+  const task = taskInfo(node);
+  const text =
+    name === "end"
+      ? `${task.path} ${task.state}`
+      : `${task.path} ${name === "spawn" ? "was spawned" : "started"}`;
+  send(node.scope, { type: name, at: toWall(now()), text, task });
+}
+
+/** Says that a task is asked to stop, or that an attempt failed and another follows. */
+export function emitTrouble(
+  node: TaskNode,
+  name: "cancel" | "retry" | "restart",
+  error: unknown,
+  delay = 0,
+): void {
+  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, name)) return;
+  const task = taskInfo(node);
+  const info = describeError(error);
+  const at = toWall(now());
+  if (name === "cancel") {
+    send(node.scope, { type: "cancel", at, text: info.message, task, error: info });
+    return;
+  }
+  const text = `${task.path} failed in attempt ${task.attempt} and runs again in ${delay} ms: ${info.message}`;
+  send(node.scope, { type: name, at, text, task, error: info, delay });
+}
+
+/** Says that something settled after it had been given up. */
+export function emitLate(node: TaskNode, isOk: boolean, error: unknown): void {
+  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, "late")) return;
+  const task = taskInfo(node);
+  const text = `${task.path} settled after it was ${task.state}`;
+  const at = toWall(now());
+  send(
+    node.scope,
+    isOk ? { type: "late", at, text, task } : { type: "late", at, text, task, error: describeError(error) },
+  );
+}
+
+/** Says that the watch would call this wrong. */
+export function emitFinding(node: TaskNode): void {
+  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, "finding")) return;
+  const task = taskInfo(node);
+  const text = `${task.path} did not stop within its grace: pass task.signal to what it awaits`;
+  send(node.scope, { type: "finding", at: toWall(now()), text, finding: "unresponsive", task });
+}
+
+/** Says that a scope has a new state. */
+export function emitState(scope: ScopeNode): void {
+  if (!isHeard(scope, "state")) return;
+  const path = scopePath(scope);
+  const state = scopeState(scope);
+  const event: ScopeEvent = {
+    type: "state",
+    at: toWall(now()),
+    text: `${path} is ${state}`,
+    scope: path,
+    state,
+  };
+  send(scope, scope.reason === undefined ? event : { ...event, reason: describeError(scope.reason) });
+}
+
+function send(from: ScopeNode, event: ScopeEvent): void {
+  if (from.ledger.listeners > 0) {
+    for (let scope: ScopeNode | undefined = from; scope !== undefined; scope = enclosing(scope)) {
+      const listeners = scope.listeners?.get(event.type);
+      if (listeners !== undefined) for (const listener of [...listeners]) tell(listener, event);
+    }
+  }
+  const target = channels[event.type];
+  if (target.hasSubscribers) target.publish(event);
+}
+
+function tell(listener: Listener, event: ScopeEvent): void {
+  try {
+    listener(event);
+  } catch (error) {
+    report(`a listener of "${event.type}" threw`, error);
+  }
+}

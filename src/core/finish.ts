@@ -1,0 +1,90 @@
+import { callLater, clearTimer } from "./clock.ts";
+import { runCleanups } from "./cleanup.ts";
+import { noteError } from "./close-report.ts";
+import { deliverTo } from "./delivery.ts";
+import { emitTrouble } from "./events.ts";
+import { pauseIsOver, rest } from "./rest.ts";
+import { pauseAfter } from "./restart.ts";
+import type { Retry } from "./restart.ts";
+import { OPEN } from "./scope-node.ts";
+import { endService, isKeptRunning } from "./service.ts";
+import { settle } from "./settle.ts";
+import { CANCEL_ASKED, ENDING, extrasOf, FAILED, LOST, STOPPING } from "./task-node.ts";
+import type { TaskExtras, TaskNode } from "./task-node.ts";
+import { judge } from "./verdict.ts";
+import type { Verdict } from "./verdict.ts";
+import { inMotion } from "./work.ts";
+
+/** The body and the children of an attempt have ended: cleans up, then ends the task or starts another attempt. */
+export function finishAttempt(node: TaskNode): void {
+  const extras = extrasOf(node);
+  clearTimer(extras.timeoutTimer);
+  clearTimer(extras.graceTimer);
+  node.flags |= ENDING;
+  const { defers } = extras;
+  if (defers === undefined || defers.length === 0) {
+    conclude(node);
+    return;
+  }
+  extras.defers = undefined;
+  runCleanups(
+    node.scope,
+    node,
+    defers,
+    (error) => (extras.deferErrors ??= []).push(error),
+    () => inMotion(conclude, node),
+  );
+}
+
+function conclude(node: TaskNode): void {
+  const extras = extrasOf(node);
+  const verdict = judge(node);
+  tellCleanupErrors(node, extras, verdict);
+  if (extras.service !== undefined && isKeptRunning(node)) {
+    endService(node, extras.service, verdict);
+    return;
+  }
+  const { retry } = extras;
+  if (
+    (verdict.state === FAILED || verdict.state === LOST) &&
+    retry !== undefined &&
+    mayRetry(node, retry, verdict)
+  ) {
+    const pause = pauseAfter(extras.attempt, retry);
+    rest(node, verdict.result);
+    emitTrouble(node, "retry", verdict.result, pause);
+    extras.delayTimer = callLater(pause, pauseIsOver, node);
+    return;
+  }
+  settle(node, verdict.state, verdict.result);
+}
+
+/** Where a clean-up failed and the task did not fail with it, its failure is told by itself. */
+function tellCleanupErrors(node: TaskNode, extras: TaskExtras, verdict: Verdict): void {
+  const errors = extras.deferErrors;
+  if (errors === undefined) return;
+  extras.deferErrors = undefined;
+  for (const error of errors) {
+    noteError(node.scope, error);
+    if (
+      verdict.result !== error &&
+      !(verdict.result instanceof AggregateError && verdict.result.errors.includes(error))
+    ) {
+      deliverTo(node.scope, node, error);
+    }
+  }
+}
+
+function mayRetry(node: TaskNode, retry: Retry, verdict: Verdict): boolean {
+  const { attempt } = extrasOf(node);
+  if (attempt >= retry.attempts || (node.flags & CANCEL_ASKED) !== 0 || node.scope.state !== OPEN)
+    return false;
+  if (node.parent !== undefined && (node.parent.flags & STOPPING) !== 0) return false;
+  if (retry.when === undefined) return true;
+  try {
+    return retry.when(verdict.result, attempt);
+  } catch (error) {
+    deliverTo(node.scope, node, error);
+    return false;
+  }
+}

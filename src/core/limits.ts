@@ -1,0 +1,82 @@
+import { callLater, clearTimer, now } from "./clock.ts";
+import type { Timer } from "./clock.ts";
+import { toCount, toMs, toName } from "./duration.ts";
+import { Fifo } from "./fifo.ts";
+import type { FifoEntry } from "./fifo.ts";
+import type { ScopeNode } from "./scope-node.ts";
+import type { TaskNode } from "./task-node.ts";
+import type { LimitOptions } from "./types.ts";
+
+export type QueueEntry = FifoEntry<TaskNode>;
+
+/** What bounds the tasks that name one limit key, anywhere below one root. */
+export class Pool {
+  readonly key: string;
+  readonly owner: Map<string, Pool>;
+  readonly queue: Fifo<TaskNode> = new Fifo<TaskNode>();
+  used = 0;
+  /** The newest starts, where a rate bounds them: a sliding window, so that no window of `per` holds more. */
+  starts: number[] = [];
+  /** How long a start counts, in ms. */
+  window = 0;
+  timer: Timer | undefined = undefined;
+
+  constructor(key: string, owner: Map<string, Pool>) {
+    this.key = key;
+    this.owner = owner;
+  }
+}
+
+/** Checks the options of a limit, and finds its pool. Throws `RangeError`. */
+export function poolFor(scope: ScopeNode, limit: LimitOptions): Pool {
+  const key = toName(limit.key, "limit.key");
+  toCount(limit.concurrency, "limit.concurrency", 1);
+  if (limit.rate !== undefined) {
+    toCount(limit.rate.count, "limit.rate.count", 1);
+    toMs(limit.rate.per, "limit.rate.per");
+  }
+  const { pools } = scope.ledger;
+  let pool = pools.get(key);
+  if (pool === undefined) pools.set(key, (pool = new Pool(key, pools)));
+  return pool;
+}
+
+/** Whether one more may run now; if so it is counted. */
+export function tryEnter(pool: Pool, limit: LimitOptions): boolean {
+  if (pool.used >= limit.concurrency) return false;
+  if (limit.rate !== undefined) {
+    if (roomAt(pool, limit) > now()) return false;
+    pool.starts.push(now());
+    pool.window = Math.max(pool.window, toMs(limit.rate.per, "limit.rate.per"));
+  }
+  pool.used++;
+  return true;
+}
+
+/** When the rate lets the next one start. */
+export function roomAt(pool: Pool, limit: LimitOptions): number {
+  const { rate } = limit;
+  if (rate === undefined) return 0;
+  const { starts } = pool;
+  if (starts.length > rate.count) starts.splice(0, starts.length - rate.count);
+  return starts.length < rate.count ? 0 : (starts[0] as number) + toMs(rate.per, "limit.rate.per");
+}
+
+/** Calls `retry` when the rate lets the next one start. */
+export function wakeAt(pool: Pool, moment: number, retry: (pool: Pool) => void): void {
+  clearTimer(pool.timer);
+  pool.timer = callLater(Math.max(0, moment - now()), retry, pool);
+}
+
+/** Forgets a pool that nobody uses once its window has passed: keys may be many over a long life. */
+export function forgetIfIdle(pool: Pool): void {
+  if (pool.used > 0 || pool.queue.size > 0) return;
+  const newest = pool.starts.at(-1);
+  const over = newest === undefined ? 0 : newest + pool.window;
+  if (over > now()) {
+    if (pool.timer === undefined || pool.timer.heapIndex < 0) wakeAt(pool, over, forgetIfIdle);
+    return;
+  }
+  clearTimer(pool.timer);
+  if (pool.owner.get(pool.key) === pool) pool.owner.delete(pool.key);
+}

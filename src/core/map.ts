@@ -1,0 +1,67 @@
+import { cancellable } from "./cancellable.ts";
+import { toCount } from "./duration.ts";
+import { spawnGroup } from "./group.ts";
+import type { Place } from "./group.ts";
+import { report } from "./reporter.ts";
+import type { GroupOptions, MapOptions, Scope, Task, TaskContext } from "./types.ts";
+
+const DEFAULT_CONCURRENCY = 16;
+
+/** Runs a function over items as a group: bounded, in order of results, and with the first failure at an end. */
+export function spawnMap<T, R>(
+  place: Place,
+  name: string,
+  items: Iterable<T> | AsyncIterable<T>,
+  run: (item: T, task: TaskContext) => R | PromiseLike<R>,
+  options: MapOptions | undefined,
+): Task<R[]> {
+  const concurrency = options?.concurrency ?? DEFAULT_CONCURRENCY;
+  if (concurrency !== Infinity) toCount(concurrency, "concurrency", 1);
+  const body = async (group: Scope): Promise<R[]> => {
+    const results: R[] = [];
+    const iterator = iterate(items);
+    let count = 0;
+    let isDone = false;
+    try {
+      for (;;) {
+        await group.untilRoom();
+        // A source that never answers must not hold up a cancel.
+        const next = await cancellable(Promise.resolve(iterator.next()));
+        if (next.done === true) {
+          isDone = true;
+          break;
+        }
+        const { value } = next;
+        const index = count++;
+        group.spawn(
+          "item",
+          async (task) => {
+            results[index] = await run(value, task);
+          },
+          { attributes: { index } },
+        );
+      }
+    } finally {
+      // Not awaited: a source that hangs in `next()` hangs in `return()` too.
+      if (!isDone) void returnQuietly(iterator);
+    }
+    await group.untilIdle();
+    return results;
+  };
+  const groupOptions: GroupOptions = { ...options, concurrency, queue: 0 };
+  return spawnGroup(place, name, body, groupOptions) as Task<R[]>;
+}
+
+/** The source's own clean-up: its failure comes after the one that made us leave, and adds nothing to it. */
+async function returnQuietly(iterator: AsyncIterator<unknown> | Iterator<unknown>): Promise<void> {
+  try {
+    await iterator.return?.();
+  } catch (error) {
+    report("a source of map() failed to close", error);
+  }
+}
+
+function iterate<T>(items: Iterable<T> | AsyncIterable<T>): AsyncIterator<T, unknown> | Iterator<T, unknown> {
+  if (Symbol.asyncIterator in items) return items[Symbol.asyncIterator]();
+  return items[Symbol.iterator]();
+}

@@ -1,0 +1,34 @@
+import { now, toWall } from "./clock.ts";
+import { describeError } from "./errors.ts";
+import { endWaits } from "./settle.ts";
+import { ENDING, extrasOf, RETRYING, setState, stateOf, STOPPING } from "./task-node.ts";
+import type { TaskNode } from "./task-node.ts";
+
+/** At most so many attempts are described in a record. */
+const MAX_HISTORY = 20;
+
+/** Between two attempts: what the last one left is put away, and described. */
+export function rest(node: TaskNode, error: unknown): void {
+  const extras = extrasOf(node);
+  setState(node, RETRYING);
+  node.flags &= ~(STOPPING | ENDING);
+  if (node.waits !== undefined) endWaits(node);
+  extras.lastError = error;
+  const history = (extras.history ??= []);
+  if (history.length === MAX_HISTORY) history.shift();
+  history.push({
+    attempt: extras.attempt,
+    startedAt: toWall(node.startedAt),
+    endedAt: toWall(now()),
+    ...(error === undefined ? {} : { error: describeError(error) }),
+  });
+  extras.group = undefined;
+  extras.stopError = undefined;
+}
+
+/** The back-off is over. */
+export function pauseIsOver(node: TaskNode): void {
+  const extras = extrasOf(node);
+  extras.delayTimer = undefined;
+  if (stateOf(node) === RETRYING) extras.go?.(node);
+}

@@ -1,0 +1,267 @@
+import { beginClose } from "./close.ts";
+import { cancellable } from "./cancellable.ts";
+import { callLater } from "./clock.ts";
+import { disposerOf } from "./cleanup.ts";
+import type { Cleanup } from "./cleanup.ts";
+import { currentNode, ScopeEntry, storage } from "./context.ts";
+import { cycleThroughScope } from "./deadlock.ts";
+import { describeStats, describeTasks, describeTree, scopePath, scopeState } from "./describe.ts";
+import { badOption, toMs, toName } from "./duration.ts";
+import { DeadlockError, ScopeClosedError, TaskTimeoutError } from "./errors.ts";
+import { channels, emitState, listen } from "./events.ts";
+import { spawnGroup } from "./group.ts";
+import { scopeViewOf } from "./group-scope.ts";
+import { spawnMap } from "./map.ts";
+import { isReady, refuseReady } from "./readiness.ts";
+import { toServiceState } from "./restart.ts";
+import { hasRoom } from "./room.ts";
+import { spawnCron, spawnEvery } from "./schedule.ts";
+import { CLOSED, CLOSING, OPEN, ScopeNode } from "./scope-node.ts";
+import type { Listener, ScopeWaiter } from "./scope-node.ts";
+import { toSettings } from "./settings.ts";
+import { adoptInScope, spawnInScope, spawnService } from "./spawn.ts";
+import { drainSignal, scopeSignal } from "./stop-signal.ts";
+import { handleOf } from "./task-handle.ts";
+import { isTerminal } from "./task-node.ts";
+import type {
+  AdoptOptions, CloseOptions, CloseReport, CronOptions, DisposableLike, Duration, EveryOptions, GroupOptions, MapOptions,
+  Run, Scope, ScopeEvent, ScopeEventName, ScopeOptions, ScopeState, ScopeStats, ScopeTree, ServiceOptions, SpawnOptions,
+  Task, TaskContext, TaskInfo,
+} from "./types.ts"; // prettier-ignore
+import { rejected } from "./wait.ts";
+
+/** A scope, as its users see it. */
+export class ScopeView implements Scope {
+  readonly #node: ScopeNode;
+
+  constructor(node: ScopeNode) {
+    this.#node = node;
+  }
+
+  /** For the friends of a scope within holdfast. */
+  static nodeOf(scope: Scope): ScopeNode {
+    if (scope instanceof ScopeView) return scope.#node;
+    throw badOption("scope", scope, "a scope of this copy of holdfast");
+  }
+
+  get name(): string {
+    return this.#node.name;
+  }
+
+  get path(): string {
+    return scopePath(this.#node);
+  }
+
+  get parent(): Scope | undefined {
+    const { parent } = this.#node;
+    return parent === undefined ? undefined : scopeViewOf(parent);
+  }
+
+  get signal(): AbortSignal {
+    return scopeSignal(this.#node);
+  }
+
+  get draining(): AbortSignal {
+    return drainSignal(this.#node);
+  }
+
+  get state(): ScopeState {
+    return scopeState(this.#node);
+  }
+
+  spawn<T>(name: string, run: Run<T>, options?: SpawnOptions): Task<T> {
+    return handleOf(spawnInScope(this.#node, name, run, options, 0)) as Task<T>;
+  }
+
+  adopt<T>(name: string, promise: PromiseLike<T>, options?: AdoptOptions): Task<T> {
+    return handleOf(adoptInScope(this.#node, name, promise, options ?? {})) as Task<T>;
+  }
+
+  group<T>(name: string, body: (group: Scope) => T | PromiseLike<T>, options?: GroupOptions): Task<T> {
+    return spawnGroup({ scope: this.#node }, name, body, options) as Task<T>;
+  }
+
+  map<T, R>(
+    name: string,
+    items: Iterable<T> | AsyncIterable<T>,
+    run: (item: T, task: TaskContext) => R | PromiseLike<R>,
+    options?: MapOptions,
+  ): Task<R[]> {
+    return spawnMap({ scope: this.#node }, name, items, run, options);
+  }
+
+  service(name: string, run: Run<unknown>, options: ServiceOptions = {}): Task<void> {
+    const { restart: _restart, intensity: _intensity, backoff: _backoff, ready: _ready, ...own } = options;
+    return handleOf(
+      spawnService(this.#node, name, run, own, toServiceState(options, false), refuseReady),
+    ) as Task<void>;
+  }
+
+  every(name: string, period: Duration, run: Run<unknown>, options: EveryOptions = {}): Task<void> {
+    return spawnEvery(this.#node, name, period, run, options);
+  }
+
+  cron(name: string, expression: string, run: Run<unknown>, options: CronOptions = {}): Task<void> {
+    return spawnCron(this.#node, name, expression, run, options);
+  }
+
+  scope(name: string, options: ScopeOptions = {}): Scope {
+    return scopeViewOf(openChild(this.#node, name, options));
+  }
+
+  defer(cleanup: Cleanup): void {
+    const node = this.#node;
+    if (node.state === CLOSED || node.isCleaning) {
+      throw new ScopeClosedError(`${this.path} is ${this.state}: defer() has nothing to hang on`, this.path);
+    }
+    (node.defers ??= []).push(cleanup);
+  }
+
+  use<R extends DisposableLike>(resource: R): R {
+    this.defer(disposerOf(resource));
+    return resource;
+  }
+
+  run<R>(fn: () => R): R {
+    return storage.run(new ScopeEntry(this.#node, currentNode()), fn);
+  }
+
+  get(key: string): Task<unknown> | undefined {
+    const node = this.#node.keys?.get(key);
+    return node === undefined ? undefined : handleOf(node);
+  }
+
+  untilReady(): Promise<void> {
+    const node = this.#node;
+    if (node.state === CLOSED) return rejected(new ScopeClosedError(`${this.path} is closed`, this.path));
+    if (isReady(node)) return Promise.resolve();
+    return waitIn((node.readyWaiters ??= new Set<ScopeWaiter>()));
+  }
+
+  untilIdle(): Promise<void> {
+    const node = this.#node;
+    if (node.state === CLOSED || node.busy === 0) return Promise.resolve();
+    const deadlock = this.#deadlock("untilIdle()", true);
+    return deadlock ?? waitIn((node.idleWaiters ??= new Set<ScopeWaiter>()));
+  }
+
+  untilRoom(): Promise<void> {
+    const node = this.#node;
+    if (node.state >= CLOSING)
+      return rejected(new ScopeClosedError(`${this.path} is ${this.state}`, this.path));
+    if (hasRoom(node) && (node.roomWaiters?.size ?? 0) === 0) return Promise.resolve();
+    return waitIn((node.roomWaiters ??= new Set<ScopeWaiter>()));
+  }
+
+  requestClose(reason?: unknown): void {
+    void beginClose(this.#node, { drain: 0, grace: Infinity, reason });
+  }
+
+  cancel(reason?: unknown): Promise<CloseReport> {
+    return this.close({ drain: 0, reason });
+  }
+
+  close(options: CloseOptions = {}): Promise<CloseReport> {
+    const node = this.#node;
+    const drain = toMs(options.drain ?? 0, "drain");
+    const grace = options.grace === undefined ? Infinity : toMs(options.grace, "grace");
+    const deadlock = this.#deadlock("close()", false);
+    const report = beginClose(node, { drain, grace, reason: options.reason });
+    if (deadlock !== undefined) return deadlock;
+    return noteCloser(node, report);
+  }
+
+  /** What a wait that cannot end rejects with; undefined where it can. */
+  #deadlock(what: string, onlyBusy: boolean): Promise<never> | undefined {
+    const current = currentNode();
+    if (current === undefined || isTerminal(current)) return undefined;
+    const cycle = cycleThroughScope(current, this.#node, onlyBusy);
+    return cycle === undefined ? undefined : rejected(new DeadlockError(`${this.path}.${what}`, cycle));
+  }
+
+  tasks(): Iterable<TaskInfo> {
+    return describeTasks(this.#node);
+  }
+
+  stats(): ScopeStats {
+    return describeStats(this.#node);
+  }
+
+  tree(): ScopeTree {
+    return describeTree(this.#node);
+  }
+
+  on<E extends ScopeEventName>(
+    event: E,
+    listener: (event: Extract<ScopeEvent, { type: E }>) => void,
+  ): () => void {
+    if (!(event in channels)) throw badOption("event", event, Object.keys(channels).join(", "));
+    return listen(this.#node, event, listener as Listener);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.cancel();
+  }
+
+  /** What a log or a debugger shows of it. */
+  [Symbol.for("nodejs.util.inspect.custom")](): string {
+    return `Scope(${this.path}: ${this.state})`;
+  }
+}
+
+/** Waits among others, as a cancellation point of the task that waits. */
+function waitIn(waiters: Set<ScopeWaiter>): Promise<void> {
+  let waiter: ScopeWaiter | undefined;
+  const woken = new Promise<void>((resolve, reject) => {
+    waiter = { task: currentNode(), resolve, reject };
+    waiters.add(waiter);
+  });
+  const own = cancellable(woken);
+  // Whoever is cancelled while waiting leaves: a long-lived scope must not collect them.
+  own.catch(() => {
+    if (waiter !== undefined) waiters.delete(waiter);
+  });
+  return own;
+}
+
+/** Remembers which task waits for a close, for the deadlock search. */
+function noteCloser(node: ScopeNode, report: Promise<CloseReport>): Promise<CloseReport> {
+  const task = currentNode();
+  if (task === undefined || isTerminal(task) || node.state === CLOSED) return report;
+  const waiters = (node.closeWaiters ??= new Set<ScopeWaiter>());
+  waiters.add({ task, resolve: noResult, reject: noResult });
+  return report;
+}
+
+function noResult(): void {
+  // Who waits for a close is told by the report itself.
+}
+
+/** Opens a scope inside another. Throws `ScopeClosedError` where that takes nothing more. */
+export function openChild(parent: ScopeNode, name: string, options: ScopeOptions): ScopeNode {
+  toName(name, "name");
+  const settings = toSettings(options, parent.settings);
+  const timeout = options.timeout === undefined ? undefined : toMs(options.timeout, "timeout");
+  if (parent.state !== OPEN) {
+    const path = scopePath(parent);
+    throw new ScopeClosedError(`${path} is ${scopeState(parent)}: no scope can be opened in it`, path);
+  }
+  const node = new ScopeNode(name, parent, undefined, parent.ledger, settings);
+  node.prev = parent.scopes;
+  if (parent.scopes !== undefined) parent.scopes.next = node;
+  parent.scopes = node;
+  open(node, timeout);
+  return node;
+}
+
+/** What every scope does when it opens. */
+export function open(node: ScopeNode, timeout: number | undefined): void {
+  if (node.settings.isCancelAll) node.failures = [];
+  if (timeout !== undefined) node.timeoutTimer = callLater(timeout, scopeTimeIsUp, { node, timeout });
+  emitState(node);
+}
+
+function scopeTimeIsUp({ node, timeout }: { readonly node: ScopeNode; readonly timeout: number }): void {
+  const reason = new TaskTimeoutError(scopePath(node), "scope", timeout);
+  void beginClose(node, { drain: 0, grace: Infinity, reason });
+}

@@ -1,0 +1,123 @@
+import { callLater, clearTimer, now } from "./clock.ts";
+import { cancelScope, stopForSibling } from "./cancel.ts";
+import { noteError } from "./close-report.ts";
+import { deliverTo } from "./delivery.ts";
+import { enclosing, scopePath, taskPath } from "./describe.ts";
+import { emitTrouble } from "./events.ts";
+import { pauseIsOver, rest } from "./rest.ts";
+import { pauseAfter } from "./restart.ts";
+import type { ServiceState, Together } from "./restart.ts";
+import { OPEN } from "./scope-node.ts";
+import type { ScopeNode } from "./scope-node.ts";
+import { settle } from "./settle.ts";
+import {
+  CANCEL_ASKED, COLLECTED, extrasOf, FAILED, HELD, isTerminal, LOST, RETRYING, RUNNING, stateOf, SUCCEEDED,
+} from "./task-node.ts"; // prettier-ignore
+import type { TaskNode } from "./task-node.ts";
+import type { Verdict } from "./verdict.ts";
+
+/** Whether a service may be started again at all. */
+export function isKeptRunning(node: TaskNode): boolean {
+  return (node.flags & CANCEL_ASKED) === 0 && node.scope.state === OPEN;
+}
+
+/** An attempt of a service has ended: it restarts, escalates, or ends for good. */
+export function endService(node: TaskNode, service: ServiceState, verdict: Verdict): void {
+  const { together } = service;
+  if ((node.flags & HELD) !== 0 && together !== undefined) {
+    rest(node, verdict.state === SUCCEEDED ? undefined : verdict.result);
+    leaveTogether(node, together);
+    return;
+  }
+  const isCrash = verdict.state !== SUCCEEDED;
+  if (service.restart === "never" || (!isCrash && service.restart !== "always")) {
+    settle(node, verdict.state, verdict.state === SUCCEEDED ? undefined : verdict.result);
+    return;
+  }
+  const moment = now();
+  service.crashes = service.crashes.filter((crash) => crash > moment - service.within);
+  service.crashes.push(moment);
+  if (service.crashes.length > service.restarts) {
+    escalate(node, verdict);
+    return;
+  }
+  const pause = pauseAfter(service.crashes.length, service);
+  rest(node, isCrash ? verdict.result : undefined);
+  emitTrouble(node, "restart", verdict.result, pause);
+  const siblings = siblingsOf(node);
+  if (siblings.length === 0) extrasOf(node).delayTimer = callLater(pause, pauseIsOver, node);
+  else restartTogether(node, siblings, pause, verdict.result);
+}
+
+/** Which other services start anew with this one (OTP's strategies). */
+function siblingsOf(node: TaskNode): TaskNode[] {
+  const { strategy } = node.scope.settings;
+  if (strategy === "one-for-one") return [];
+  const services = [...(node.scope.services ?? [])];
+  return services.filter((other) => {
+    if (other === node || other.extras?.service?.isSchedule !== false || isTerminal(other)) return false;
+    return strategy === "one-for-all" || other.id > node.id;
+  });
+}
+
+function restartTogether(
+  node: TaskNode,
+  siblings: readonly TaskNode[],
+  pause: number,
+  reason: unknown,
+): void {
+  const members = [node, ...siblings].sort((a, b) => a.id - b.id);
+  const together: Together = {
+    members,
+    running: new Set(siblings.filter((s) => stateOf(s) === RUNNING)),
+    pause,
+  };
+  const demand = { source: "sibling", by: taskPath(node), reason, grace: Infinity } as const;
+  for (const member of members) {
+    const extras = extrasOf(member);
+    const { service } = extras;
+    if (service === undefined) continue;
+    // Two that crash at once: whoever waits for the first restart waits for this one.
+    if (service.together !== undefined) leaveTogether(member, service.together);
+    service.together = together;
+    member.flags |= HELD;
+    clearTimer(extras.delayTimer);
+    extras.delayTimer = undefined;
+  }
+  for (const sibling of [...together.running]) stopForSibling(sibling, demand);
+  startTogether(together);
+}
+
+/** One of them has ended its attempt, or for good. */
+export function leaveTogether(node: TaskNode, together: Together): void {
+  if (together.running.delete(node)) startTogether(together);
+}
+
+function startTogether(together: Together): void {
+  if (together.running.size > 0) return;
+  for (const member of together.members) {
+    const extras = extrasOf(member);
+    if (stateOf(member) !== RETRYING || extras.service?.together !== together) continue;
+    extras.service.together = undefined;
+    member.flags &= ~HELD;
+    extras.delayTimer = callLater(together.pause, pauseIsOver, member);
+  }
+}
+
+/** Past its intensity: every scope around it closes, innermost first, and the root is told. */
+function escalate(node: TaskNode, verdict: Verdict): void {
+  const error =
+    verdict.state === SUCCEEDED
+      ? new Error(`${taskPath(node)} ended more often than it may be restarted`)
+      : verdict.result;
+  node.flags |= COLLECTED;
+  settle(node, verdict.state === LOST ? LOST : FAILED, error);
+  noteError(node.scope, error);
+  let root: ScopeNode = node.scope;
+  for (let scope: ScopeNode | undefined = node.scope; scope !== undefined; scope = enclosing(scope)) {
+    root = scope;
+    scope.escalation ??= { error };
+    cancelScope(scope, { source: "scope", by: scopePath(scope), reason: error, grace: Infinity });
+  }
+  deliverTo(root, node, error);
+}

@@ -1,0 +1,37 @@
+import type { TaskNode } from "./task-node.ts";
+
+/** The tasks that hang on one signal from outside, and the one listener they share. */
+interface Hub {
+  readonly tasks: Set<TaskNode>;
+  readonly listener: () => void;
+}
+
+const hubs = new WeakMap<AbortSignal, Hub>();
+
+/** Calls `onAbort` for the task when the signal aborts. However many tasks hang on a signal, it has one listener. */
+export function attach(
+  signal: AbortSignal,
+  node: TaskNode,
+  onAbort: (node: TaskNode, reason: unknown) => void,
+): void {
+  let hub = hubs.get(signal);
+  if (hub === undefined) {
+    const tasks = new Set<TaskNode>();
+    const listener = (): void => {
+      hubs.delete(signal);
+      for (const task of [...tasks]) onAbort(task, signal.reason);
+    };
+    hub = { tasks, listener };
+    hubs.set(signal, hub);
+    signal.addEventListener("abort", listener, { once: true });
+  }
+  hub.tasks.add(node);
+}
+
+/** The task has ended; with the last one the listener goes. */
+export function detach(signal: AbortSignal, node: TaskNode): void {
+  const hub = hubs.get(signal);
+  if (hub === undefined || !hub.tasks.delete(node) || hub.tasks.size > 0) return;
+  hubs.delete(signal);
+  signal.removeEventListener("abort", hub.listener);
+}

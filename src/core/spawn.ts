@@ -1,0 +1,297 @@
+import { admit, admitLater, needsSlot, oldestQueued, wouldQueue } from "./admission.ts";
+import { beginAdopted, prepareNext, start } from "./attempt.ts";
+import { cancelTask, expireTask } from "./cancel.ts";
+import { callLater, coarseNow, wall } from "./clock.ts";
+import { currentNode } from "./context.ts";
+import { isWithin, scopePath, scopeState, taskPath } from "./describe.ts";
+import { badOption, toMs, toName } from "./duration.ts";
+import { KeyConflictError, QueueFullError, ScopeClosedError, TaskTimeoutError } from "./errors.ts";
+import { emitTask, isHeard } from "./events.ts";
+import { link } from "./hidden.ts";
+import { poolFor } from "./limits.ts";
+import { toRetry } from "./restart.ts";
+import type { ServiceState } from "./restart.ts";
+import { CLOSING, DRAINING, OPEN } from "./scope-node.ts";
+import type { ScopeNode } from "./scope-node.ts";
+import { attach } from "./signals.ts";
+import {
+  ADOPTED, CANCEL_ASKED, ENDING, extrasOf, isBlockOf, isTerminal, KEEPS_RUN, SERVICE, SHIELD, STOPPING, TaskNode,
+
+} from "./task-node.ts"; // prettier-ignore
+import type { TaskExtras } from "./task-node.ts";
+import type { Run, SpawnOptions } from "./types.ts";
+import { inMotion } from "./work.ts";
+
+/** Starts a task that stands in a scope. */
+export function spawnInScope(
+  scope: ScopeNode,
+  name: string,
+  run: Run<unknown>,
+  options: SpawnOptions | undefined,
+  flags: number,
+): TaskNode {
+  if (scope.state !== OPEN) refuseUnlessInside(scope, name);
+  return spawn(scope, undefined, name, run, options, flags);
+}
+
+/** Starts a child of a task. In a group's body that is a task of the group. */
+export function spawnInTask(
+  node: TaskNode,
+  name: string,
+  run: Run<unknown>,
+  options: SpawnOptions | undefined,
+  flags: number,
+): TaskNode {
+  const parent = blockInUse(node);
+  refuseUnlessAlive(parent, name);
+  const group = parent.extras?.group;
+  if (group !== undefined) return spawnInScope(group, name, run, options, flags);
+  return spawn(parent.scope, parent, name, run, options, flags);
+}
+
+/** The block of a task in which the caller runs; the task itself where it runs in none of its blocks. */
+export function blockInUse(node: TaskNode): TaskNode {
+  const current = currentNode();
+  if (current === undefined || current === node || !isBlockOf(current, node) || isTerminal(current))
+    return node;
+  return current;
+}
+
+function refuseUnlessAlive(parent: TaskNode, name: string): void {
+  if (isTerminal(parent) || (parent.flags & ENDING) !== 0) {
+    const path = taskPath(parent);
+    throw new ScopeClosedError(`${path} has ended: ${JSON.stringify(name)} cannot be its child`, path);
+  }
+  if ((parent.flags & (STOPPING | CANCEL_ASKED)) !== 0) {
+    const path = taskPath(parent);
+    const cause = parent.extras?.stopError ?? parent.extras?.cancelError;
+    throw new ScopeClosedError(`${path} is being cancelled: ${JSON.stringify(name)} was not started`, path, {
+      cause,
+    });
+  }
+}
+
+/** A scope that drains takes work only from what still runs inside it; one that closes, from a shield in it. */
+function refuseUnlessInside(scope: ScopeNode, name: string): void {
+  const current = currentNode();
+  const isAlive =
+    current !== undefined && !isTerminal(current) && (current.flags & (STOPPING | ENDING)) === 0;
+  if (isAlive && scope.state === DRAINING && isWithin(current.scope, scope.drainRoot ?? scope)) return;
+  if (
+    isAlive &&
+    scope.state === CLOSING &&
+    isShielded(current) &&
+    isWithin(current.scope, scope) &&
+    !scope.isCleaning
+  ) {
+    return;
+  }
+  const path = scopePath(scope);
+  throw new ScopeClosedError(
+    `${path} is ${scopeState(scope)}: ${JSON.stringify(name)} was not started`,
+    path,
+    {
+      cause: scope.reason,
+    },
+  );
+}
+
+function isShielded(node: TaskNode): boolean {
+  for (let block: TaskNode | undefined = node; block !== undefined; block = block.parent) {
+    if ((block.flags & SHIELD) !== 0) return true;
+  }
+  return false;
+}
+
+function spawn(
+  scope: ScopeNode,
+  parent: TaskNode | undefined,
+  name: string,
+  run: Run<unknown>,
+  options: SpawnOptions | undefined,
+  flags: number,
+): TaskNode {
+  toName(name, "name");
+  if (typeof run !== "function") throw badOption("run", run, "a function");
+  if (options === undefined && scope.settings.concurrency === Infinity) {
+    // The plain way: nothing but a task.
+    const node = new TaskNode(scope.ledger.nextId(), name, scope, parent, run, flags, coarseNow());
+    own(node);
+    start(node);
+    return node;
+  }
+  return spawnWith(scope, parent, name, run, options ?? NO_OPTIONS, flags);
+}
+
+const NO_OPTIONS: SpawnOptions = Object.freeze({});
+
+function own(node: TaskNode): void {
+  const { scope } = node;
+  link(node);
+  scope.live++;
+  scope.tally.spawned++;
+  scope.ledger.countSpawn(node.name);
+  if (isHeard(scope, "spawn")) emitTask(node, "spawn");
+}
+
+function spawnWith(
+  scope: ScopeNode,
+  parent: TaskNode | undefined,
+  name: string,
+  run: Run<unknown>,
+  options: SpawnOptions,
+  flags: number,
+): TaskNode {
+  const holder = options.key === undefined ? undefined : scope.keys?.get(toName(options.key, "key"));
+  if (holder !== undefined) {
+    const conflict = options.onConflict ?? "join";
+    if (conflict === "reject") throw new KeyConflictError(taskPath(holder), options.key as string);
+    if (conflict === "join" && (holder.flags & (CANCEL_ASKED | STOPPING)) === 0) return holder;
+    if (conflict !== "join" && conflict !== "replace")
+      throw badOption("onConflict", conflict, "join, replace or reject");
+  }
+  const node = new TaskNode(scope.ledger.nextId(), name, scope, parent, run, flags, coarseNow());
+  const deadline = applyOptions(node, options);
+  if (holder === undefined) makeRoom(node, options);
+  own(node);
+  const extras = extrasOf(node);
+  takeKey(node, extras, holder);
+  if (options.signal !== undefined && follow(node, options.signal)) return node;
+  if (deadline !== undefined) setDeadline(node, extras, deadline);
+  if (options.delay !== undefined)
+    extras.delayTimer = callLater(toMs(options.delay, "delay"), delayIsOver, node);
+  if (admit(node)) start(node);
+  else prepareNext(extras);
+  return node;
+}
+
+/** Checks all options before anything is done with them. Returns the deadline, in ms from now. */
+function applyOptions(node: TaskNode, options: SpawnOptions): number | undefined {
+  const extras = extrasOf(node);
+  extras.options = options;
+  extras.key = options.key;
+  extras.attributes = options.attributes;
+  if (options.timeout !== undefined) extras.timeout = toMs(options.timeout, "timeout");
+  if (options.grace !== undefined) extras.grace = toMs(options.grace, "grace");
+  if (options.expect !== undefined) toMs(options.expect, "expect");
+  if (options.delay !== undefined) toMs(options.delay, "delay");
+  if (options.limit !== undefined) extras.pool = poolFor(node.scope, options.limit);
+  if (options.retry !== undefined) {
+    extras.retry = toRetry(options.retry);
+    if (extras.retry.attempts > 1) node.flags |= KEEPS_RUN;
+  }
+  const { deadline } = options;
+  if (!(deadline instanceof Date)) return deadline === undefined ? undefined : toMs(deadline, "deadline");
+  if (Number.isNaN(deadline.getTime())) throw badOption("deadline", deadline, "a valid Date");
+  return Math.max(0, deadline.getTime() - wall());
+}
+
+/** Throws, or drops the task that waited longest, where the queue is full. */
+function makeRoom(node: TaskNode, options: SpawnOptions): void {
+  const { scope, parent, flags } = node;
+  const { queue, concurrency, onFull } = scope.settings;
+  if (queue === Infinity || parent !== undefined) return;
+  if (!wouldQueue(scope, needsSlot(scope, parent, flags), node.extras?.pool, options.limit)) return;
+  if ((scope.slotQueue?.size ?? 0) + (scope.limitQueue?.size ?? 0) < queue) return;
+  const oldest = onFull === "drop-oldest" ? oldestQueued(scope) : undefined;
+  if (oldest === undefined) throw new QueueFullError(scopePath(scope), node.name, concurrency, queue);
+  const by = scopePath(scope);
+  inMotion(() => cancelTask(oldest, { source: "queue", by, reason: undefined, grace: Infinity }), undefined);
+}
+
+function takeKey(node: TaskNode, extras: TaskExtras, holder: TaskNode | undefined): void {
+  const { key } = extras;
+  if (key === undefined) return;
+  const { scope } = node;
+  (scope.keys ??= new Map<string, TaskNode>()).set(key, node);
+  if (holder === undefined) return;
+  // The newest replacer takes the place of an older one that still waits.
+  const first = holder.extras?.predecessor ?? holder;
+  const by = taskPath(node);
+  extras.predecessor = first;
+  const firstExtras = extrasOf(first);
+  firstExtras.successor = node;
+  inMotion(() => cancelTask(holder, { source: "key", by, reason: undefined, grace: Infinity }), undefined);
+  if (isTerminal(first) && extras.predecessor === first) extras.predecessor = undefined;
+}
+
+/** Hangs the task on a signal from outside. Returns whether that had already aborted. */
+function follow(node: TaskNode, signal: AbortSignal): boolean {
+  if (!signal.aborted) {
+    attach(signal, node, signalAborted);
+    return false;
+  }
+  signalAborted(node, signal.reason);
+  return true;
+}
+
+function signalAborted(node: TaskNode, reason: unknown): void {
+  inMotion(() => cancelTask(node, { source: "signal", by: undefined, reason, grace: Infinity }), undefined);
+}
+
+function setDeadline(node: TaskNode, extras: TaskExtras, ms: number): void {
+  extras.deadlineTimer = callLater(ms, deadlineIsOver, { node, ms });
+}
+
+function deadlineIsOver({ node, ms }: { readonly node: TaskNode; readonly ms: number }): void {
+  inMotion(() => expireTask(node, new TaskTimeoutError(taskPath(node), "deadline", ms)), undefined);
+}
+
+function delayIsOver(node: TaskNode): void {
+  extrasOf(node).delayTimer = undefined;
+  admitLater(node);
+}
+
+/** Starts a service, or a schedule. */
+export function spawnService(
+  scope: ScopeNode,
+  name: string,
+  run: Run<unknown>,
+  options: SpawnOptions,
+  service: ServiceState,
+  onEnd: (node: TaskNode) => void,
+): TaskNode {
+  if (scope.state !== OPEN) refuseUnlessInside(scope, name);
+  toName(name, "name");
+  if (typeof run !== "function") throw badOption("run", run, "a function");
+  const node = new TaskNode(
+    scope.ledger.nextId(),
+    name,
+    scope,
+    undefined,
+    run,
+    SERVICE | KEEPS_RUN,
+    coarseNow(),
+  );
+  applyOptions(node, options);
+  const extras = extrasOf(node);
+  extras.service = service;
+  extras.onEnd = onEnd;
+  (scope.services ??= new Set<TaskNode>()).add(node);
+  own(node);
+  if (options.signal !== undefined && follow(node, options.signal)) return node;
+  if (options.delay !== undefined)
+    extras.delayTimer = callLater(toMs(options.delay, "delay"), delayIsOver, node);
+  if (admit(node)) start(node);
+  else prepareNext(extras);
+  return node;
+}
+
+/** Owns a promise that somebody else started. */
+export function adoptInScope(
+  scope: ScopeNode,
+  name: string,
+  promise: PromiseLike<unknown>,
+  options: SpawnOptions,
+): TaskNode {
+  if (scope.state !== OPEN) refuseUnlessInside(scope, name);
+  toName(name, "name");
+  const node = new TaskNode(scope.ledger.nextId(), name, scope, undefined, undefined, ADOPTED, coarseNow());
+  const deadline = applyOptions(node, options);
+  own(node);
+  const extras = extrasOf(node);
+  beginAdopted(node, promise);
+  if (options.signal !== undefined && follow(node, options.signal)) return node;
+  if (deadline !== undefined) setDeadline(node, extras, deadline);
+  return node;
+}

@@ -1,0 +1,56 @@
+import type { ScopeNode } from "./scope-node.ts";
+import type { TaskNode } from "./task-node.ts";
+
+/** The tasks of one owner's list, oldest first. A copy: what is done with them may change the list. */
+export function listed(last: TaskNode | undefined): TaskNode[] {
+  const tasks: TaskNode[] = [];
+  for (let task = last; task !== undefined; task = task.prev) tasks.push(task);
+  return tasks.reverse();
+}
+
+/** The open child scopes of a scope, oldest first. */
+export function childScopes(scope: ScopeNode): ScopeNode[] {
+  const scopes: ScopeNode[] = [];
+  for (let child = scope.scopes; child !== undefined; child = child.prev) scopes.push(child);
+  return scopes.reverse();
+}
+
+/** What lives under some scopes or tasks. */
+export interface Family {
+  /** Outer ones before inner ones. */
+  readonly scopes: ScopeNode[];
+  /** Parents before children. */
+  readonly tasks: TaskNode[];
+}
+
+/**
+ * All live scopes and tasks below `scope`, itself included. With a stack of its own: trees may be deeper than the
+ * engine's stack.
+ */
+export function familyOfScope(scope: ScopeNode): Family {
+  return collect([scope], []);
+}
+
+/** All live tasks below `task`, itself included, and the scopes of the groups among them. */
+export function familyOfTask(task: TaskNode): Family {
+  return collect([], [task]);
+}
+
+function collect(openScopes: ScopeNode[], openTasks: TaskNode[]): Family {
+  const family: Family = { scopes: [], tasks: [] };
+  for (;;) {
+    const scope = openScopes.pop();
+    if (scope !== undefined) {
+      family.scopes.push(scope);
+      for (let task = scope.tasks; task !== undefined; task = task.prev) openTasks.push(task);
+      for (let child = scope.scopes; child !== undefined; child = child.prev) openScopes.push(child);
+      continue;
+    }
+    const task = openTasks.pop();
+    if (task === undefined) return family;
+    family.tasks.push(task);
+    const group = task.extras?.group;
+    if (group !== undefined) openScopes.push(group);
+    for (let child = task.children; child !== undefined; child = child.prev) openTasks.push(child);
+  }
+}

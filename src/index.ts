@@ -1,0 +1,21 @@
+export {
+  checkpoint,
+  currentTask,
+  DeadlockError,
+  describeError,
+  group,
+  KeyConflictError,
+  NoScopeError,
+  openScope,
+  QueueFullError,
+  ScopeClosedError,
+  shield,
+  sleep,
+  spawn,
+  TaskAbandonedError,
+  TaskCancelledError,
+  TaskLostError,
+  TaskTimeoutError,
+  timeout,
+} from "./core/index.ts";
+export type * from "./core/index.ts";
