@@ -1,6 +1,7 @@
 import { advanceTask, bindView, start } from "./attempt.ts";
 import { advanceScope } from "./close.ts";
 import { toCount, toMs, toName } from "./duration.ts";
+import { keepShapes } from "./exemplars.ts";
 import { bindScopeView, scopeViewOf } from "./group-scope.ts";
 import { Ledger } from "./ledger.ts";
 import { roots } from "./roots.ts";
@@ -33,6 +34,7 @@ export function openScope(name: string, options: RootOptions = {}): Scope {
   const timeout = options.timeout === undefined ? undefined : toMs(options.timeout, "timeout");
   const records = options.records === undefined ? DEFAULT_RECORDS : toCount(options.records, "records", 0);
   const node = new ScopeNode(name, undefined, undefined, new Ledger(records), settings);
+  keepShapes();
   roots.add(node);
   open(node, timeout);
   return scopeViewOf(node);
