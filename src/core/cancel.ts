@@ -32,7 +32,27 @@ const SHIELD_EXTRA = 1000;
 /** Cancels a task and all below it. A second cancel changes nothing, but for a shorter grace. */
 export function cancelTask(node: TaskNode, demand: Demand): void {
   const open = [node];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) cancelOne(next, demand, open);
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    cancelOne(next, next === node ? demand : demandOfParent(next, demand), open);
+  }
+}
+
+/** Cancels those on the stack, whose parents have been asked to stop, and all below them. */
+function cancelBelow(open: TaskNode[], demand: Demand, scopes?: ScopeNode[]): void {
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    cancelOne(next, demandOfParent(next, demand), open, scopes);
+  }
+}
+
+/** What those hear that a task started: it is the task that asks, for the same reason. */
+function heardFrom(parent: TaskNode, demand: Demand): Demand {
+  const source = demand.source === "deadline" ? "deadline" : "parent";
+  return { source, by: taskPath(parent), reason: demand.reason, grace: demand.grace };
+}
+
+function demandOfParent(node: TaskNode, demand: Demand): Demand {
+  if (node.parent === undefined) return demand;
+  return heardFrom(node.parent, demand);
 }
 
 /** Cancels what runs in a scope, and what runs below it. The scope begins to close. */
@@ -44,7 +64,7 @@ export function cancelScope(scope: ScopeNode, demand: Demand): void {
     for (let child = next.scopes; child !== undefined; child = child.prev) scopes.push(child);
     // Backwards onto the stack, so that the oldest is asked first.
     for (let task = next.tasks; task !== undefined; task = task.prev) open.push(task);
-    for (let task = open.pop(); task !== undefined; task = open.pop()) cancelOne(task, demand, open, scopes);
+    cancelBelow(open, demand, scopes);
   }
 }
 
@@ -122,7 +142,8 @@ function stopAttempt(
   for (let child = node.children; child !== undefined; child = child.prev) open.push(child);
   const { group } = extras;
   if (group !== undefined && group.state < CLOSING) {
-    if (scopes === undefined) cancelScope(group, demand);
+    const own = heardFrom(node, demand);
+    if (scopes === undefined) cancelScope(group, own);
     else scopes.push(group);
   }
   if (isFirst) extras.attemptController?.abort(error);
@@ -181,7 +202,7 @@ export function expireAttempt(node: TaskNode, error: TaskTimeoutError): void {
   const demand: Demand = { source: "deadline", by: taskPath(node), reason: error, grace: Infinity };
   const open: TaskNode[] = [];
   stopAttempt(node, error, demand, open);
-  for (let next = open.pop(); next !== undefined; next = open.pop()) cancelOne(next, demand, open);
+  cancelBelow(open, demand);
 }
 
 /** An attempt is stopped, though its task is not cancelled: a service's, to start anew; a group's, as it fails. */
@@ -189,7 +210,7 @@ export function stopForSibling(node: TaskNode, demand: Demand): void {
   if (isTerminal(node) || stateOf(node) !== RUNNING) return;
   const open: TaskNode[] = [];
   stopAttempt(node, newCancellation(node, demand), demand, open);
-  for (let next = open.pop(); next !== undefined; next = open.pop()) cancelOne(next, demand, open);
+  cancelBelow(open, demand);
 }
 
 function holdTimeout(node: TaskNode, error: TaskTimeoutError, isWhole: boolean): void {
@@ -236,7 +257,7 @@ function graceIsUp(node: TaskNode): void {
 function graceIsOver(first: TaskNode): void {
   const open = [first];
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
-    if (isTerminal(node) || (node.flags & ENDING) !== 0 || node.extras?.timeoutKind === "cleanup") continue;
+    if (isTerminal(node) || (node.flags & ENDING) !== 0) continue;
     if ((node.flags & GRACE_OVER) === 0 && hurryShields(node)) {
       node.flags |= GRACE_OVER;
       const extras = extrasOf(node);
@@ -244,11 +265,17 @@ function graceIsOver(first: TaskNode): void {
       extras.graceTimer = callLater(SHIELD_EXTRA, graceIsUp, node);
     } else if ((node.flags & BODY_DONE) !== 0) {
       // It has stopped; what has not are its children, and theirs is over with its own.
-      for (let child = node.children; child !== undefined; child = child.prev) open.push(child);
-      for (let task = node.extras?.group?.tasks; task !== undefined; task = task.prev) open.push(task);
+      for (let child = node.children; child !== undefined; child = child.prev) pushUnlessCleanup(child, open);
+      for (let task = node.extras?.group?.tasks; task !== undefined; task = task.prev)
+        pushUnlessCleanup(task, open);
       if (node.children === undefined && node.extras?.group === undefined) abandon(node, graceOf(node));
     } else abandon(node, graceOf(node));
   }
+}
+
+/** A clean-up has a limit of its own. */
+function pushUnlessCleanup(node: TaskNode, open: TaskNode[]): void {
+  if (node.extras?.timeoutKind !== "cleanup") open.push(node);
 }
 
 /** Aborts the shields that are open in a task. Returns whether there were any. */
@@ -268,7 +295,7 @@ function hurryShields(node: TaskNode): boolean {
     const demand: Demand = { source: "parent", by: taskPath(node), reason: error, grace: SHIELD_EXTRA };
     const inside: TaskNode[] = [];
     stopAttempt(block, error, demand, inside);
-    for (let next = inside.pop(); next !== undefined; next = inside.pop()) cancelOne(next, demand, inside);
+    cancelBelow(inside, demand);
   }
   return found;
 }

@@ -24,10 +24,12 @@ export class Closing {
   /** When the drain is over, on the clock of `now()`. */
   drainEndsAt = Infinity;
   grace = Infinity;
+  source: "scope" | "deadline" | undefined = undefined;
 
   constructor(scope: ScopeNode) {
     this.scope = scope;
     this.base = totalOf(familyOfScope(scope).scopes);
+    if (scope.escalation !== undefined) this.errors.push(describeError(scope.escalation.error));
     this.promise = new Promise((resolve) => {
       this.resolve = resolve;
     });

@@ -16,10 +16,12 @@ import { BODY_DONE } from "./task-node.ts";
 import type { CloseReport } from "./types.ts";
 import { together } from "./verdict.ts";
 import { idleMayBe } from "./busy.ts";
+import { thenOf } from "./wait.ts";
 import { inMotion, scopeMayAdvance, taskMayAdvance } from "./work.ts";
 
 /** What a close is asked for, checked: durations in ms. */
 export interface CloseDemand {
+  readonly source: "scope" | "deadline";
   readonly drain: number;
   readonly grace: number;
   readonly reason: unknown;
@@ -41,6 +43,7 @@ interface Step {
 
 function proceed({ scope, closing, asked }: Step): void {
   closing.grace = Math.min(closing.grace, asked.grace);
+  closing.source ??= asked.source;
   scope.reason ??= asked.reason;
   if (asked.drain === 0 || scope.state >= CLOSING) {
     endDrain(scope);
@@ -66,7 +69,7 @@ function endDrain(scope: ScopeNode): void {
   const { closing } = scope;
   clearTimer(closing?.drainTimer);
   const demand: Demand = {
-    source: "scope",
+    source: closing?.source ?? "scope",
     by: scopePath(scope),
     reason: scope.reason,
     grace: closing?.grace ?? Infinity,
@@ -77,7 +80,7 @@ function endDrain(scope: ScopeNode): void {
 /** Moves a scope on: called when something in it or below it has ended, failed, or begun to close. */
 export function advanceScope(scope: ScopeNode): void {
   if (scope.state === CLOSED) return;
-  if (scope.failures !== undefined && scope.failures.length > 0 && scope.state < CLOSING) failScope(scope);
+  if (scope.failures !== undefined && scope.failures.length > 0 && scope.state < CLOSING) failSoon(scope);
   if (scope.readyWaiters !== undefined) checkReady(scope);
   if (scope.busy === 0) {
     wakeAll(scope.idleWaiters);
@@ -92,14 +95,27 @@ export function advanceScope(scope: ScopeNode): void {
   if (scope.state === CLOSING) cleanUp(scope);
 }
 
-/** A task of a group or of a cancel-all scope failed: the rest is cancelled, the group's body with it. */
+/**
+ * A task of a group or of a cancel-all scope failed. Whoever awaits it hears of it first: also a body that came to its
+ * `await` in the same turn, and whose `then` is called only after this.
+ */
+function failSoon(scope: ScopeNode): void {
+  if (scope.isFailing) return;
+  scope.isFailing = true;
+  void thenOf(DONE, () => inMotion(failScope, scope), undefined);
+}
+
+const DONE = Promise.resolve();
+
+/** The rest is cancelled, the group's body with it. */
 function failScope(scope: ScopeNode): void {
+  if (scope.state === CLOSED) return;
   const [error] = scope.failures ?? [];
   scope.reason ??= error;
   const demand: Demand = { source: "sibling", by: scopePath(scope), reason: error, grace: Infinity };
   cancelScope(scope, demand);
   const { owner } = scope;
-  if (owner !== undefined) stopForSibling(owner, demand);
+  if (owner?.extras?.group === scope && (owner.flags & BODY_DONE) === 0) stopForSibling(owner, demand);
 }
 
 function cleanUp(scope: ScopeNode): void {

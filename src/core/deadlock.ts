@@ -1,7 +1,7 @@
 import { isWithin, scopePath, taskPath } from "./describe.ts";
 import type { Pool } from "./limits.ts";
 import type { ScopeNode } from "./scope-node.ts";
-import { BUSY, GROUP, HOLDS_POOL, HOLDS_SLOT, isTerminal, stateOf, WAITING } from "./task-node.ts";
+import { BUSY, GROUP, HOLDS_POOL, HOLDS_SLOT, isTerminal } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 
 /*
@@ -19,8 +19,37 @@ type Stuck = Map<TaskNode, TaskNode | undefined>;
 export function cycleThroughTask(asker: TaskNode, target: TaskNode): readonly string[] | undefined {
   if (isTerminal(target)) return undefined;
   if (asker !== target && !mayWait(target)) return undefined;
-  const stuck = stuckBy(asker);
-  return stuck.has(target) ? toPaths(stuck, target) : undefined;
+  // From both ends in turn: a long chain of tasks, each awaiting the next, is short from one of them.
+  for (let limit = FIRST_LIMIT; ; limit *= 2) {
+    if (asker !== target && isFree(target, asker, limit)) return undefined;
+    const stuck = stuckBy(asker, limit);
+    if (stuck !== undefined) return stuck.has(target) ? toPaths(stuck, target) : undefined;
+  }
+}
+
+/** Whether it waits for a slot, or for another task's key. */
+function isQueued(node: TaskNode): boolean {
+  const { extras } = node;
+  return extras !== undefined && (extras.queued !== undefined || extras.predecessor !== undefined);
+}
+
+const FIRST_LIMIT = 16;
+
+/** Whether nothing that `target` waits for can be `asker`: seen forwards, within so many tasks. */
+function isFree(target: TaskNode, asker: TaskNode, limit: number): boolean {
+  const seen = new Set<TaskNode>([target]);
+  for (const node of seen) {
+    // Who holds what a queued task waits for is not written on it.
+    if (node === asker || seen.size > limit || isQueued(node)) return false;
+    for (let child = node.children; child !== undefined && seen.size <= limit; child = child.prev)
+      seen.add(child);
+    for (let wait = node.waits; wait !== undefined && seen.size <= limit; wait = wait.next) {
+      if (wait.target !== undefined) seen.add(wait.target);
+      else if (wait.kind === "event") return false;
+    }
+    if ((node.flags & GROUP) !== 0) return false;
+  }
+  return true;
 }
 
 /** Most tasks that are awaited wait for nothing themselves: no cycle goes through them. */
@@ -28,7 +57,7 @@ function mayWait(target: TaskNode): boolean {
   return (
     target.children !== undefined ||
     target.waits !== undefined ||
-    stateOf(target) === WAITING ||
+    isQueued(target) ||
     (target.flags & GROUP) !== 0
   );
 }
@@ -39,7 +68,7 @@ export function cycleThroughScope(
   scope: ScopeNode,
   onlyBusy: boolean,
 ): readonly string[] | undefined {
-  const stuck = stuckBy(asker);
+  const stuck = stuckBy(asker, Infinity) ?? new Map<TaskNode, undefined>();
   for (const task of stuck.keys()) {
     if (isTerminal(task) || !isWithin(task.scope, scope) || (onlyBusy && (task.flags & BUSY) === 0)) continue;
     return [scopePath(scope), ...toPaths(stuck, task)];
@@ -47,11 +76,13 @@ export function cycleThroughScope(
   return undefined;
 }
 
-function stuckBy(asker: TaskNode): Stuck {
+/** All that are stuck; undefined where they are more than the limit. */
+function stuckBy(asker: TaskNode, limit: number): Stuck | undefined {
   const stuck: Stuck = new Map([[asker, undefined]]);
   const open: TaskNode[] = [asker];
   const heldSlots = new Map<ScopeNode | Pool, number>();
   for (let node = open.pop(); node !== undefined; node = open.pop()) {
+    if (stuck.size > limit) return undefined;
     const add = (other: TaskNode | undefined): void => {
       if (other === undefined || isTerminal(other) || stuck.has(other)) return;
       stuck.set(other, node);

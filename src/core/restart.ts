@@ -39,9 +39,12 @@ export interface ServiceState extends Pause {
   together: Together | undefined;
 }
 
+const DEFAULT_MIN = 100;
+const DEFAULT_MAX = 10_000;
+
 export function toPause(backoff: Backoff, option: string): Pause {
-  const min = toMs(backoff.min ?? 100, `${option}.min`);
-  const max = toMs(backoff.max ?? Math.max(10_000, min), `${option}.max`);
+  const min = backoff.min === undefined ? DEFAULT_MIN : toMs(backoff.min, `${option}.min`);
+  const max = backoff.max === undefined ? Math.max(DEFAULT_MAX, min) : toMs(backoff.max, `${option}.max`);
   if (max < min) throw badOption(`${option}.max`, backoff.max, `at least ${option}.min (${min} ms)`);
   return { isExponential: backoff.kind !== "constant", min, max, hasJitter: backoff.jitter !== "none" };
 }

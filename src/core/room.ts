@@ -3,6 +3,7 @@ import { ScopeClosedError } from "./errors.ts";
 import { scopePath, scopeState } from "./describe.ts";
 import { OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
+import { thenOf } from "./wait.ts";
 
 /** Whether a spawn would be accepted: a free slot, or a place in the queue. */
 export function hasRoom(scope: ScopeNode): boolean {
@@ -12,16 +13,29 @@ export function hasRoom(scope: ScopeNode): boolean {
   return (queued === 0 && scope.slotsUsed < concurrency) || queued < queue;
 }
 
-/** Wakes as many of those who wait for room as there is room for. */
+/** Whether everything is accepted at once. */
+export function isUnbounded(scope: ScopeNode): boolean {
+  return scope.settings.concurrency === Infinity && scope.settings.queue === Infinity;
+}
+
+/** Lets one of those who wait for room go on, if there is room, and the next one once that one has had its turn. */
 export function wakeRoom(scope: ScopeNode): void {
   const waiters = scope.roomWaiters;
-  if (waiters === undefined) return;
+  if (waiters === undefined || scope.isRoomPromised) return;
   const [first] = waiters;
   if (first === undefined || !hasRoom(scope)) return;
   waiters.delete(first);
+  scope.isRoomPromised = true;
   first.resolve();
-  // One at a time: whether the next one has room too is known once this one has spawned, or has not.
-  if (waiters.size > 0) outside(() => process.nextTick(wakeRoom, scope));
+  // Whether the next one has room too is known when the microtasks are done, in which this one spawns, or does not.
+  outside(() => void thenOf(DONE, () => process.nextTick(turnIsOver, scope), undefined));
+}
+
+const DONE = Promise.resolve();
+
+function turnIsOver(scope: ScopeNode): void {
+  scope.isRoomPromised = false;
+  wakeRoom(scope);
 }
 
 /** Nobody who waits for room will get any. */

@@ -3,8 +3,10 @@ import { badOption, toMs } from "./duration.ts";
 import { refuseReady } from "./readiness.ts";
 import { toServiceState } from "./restart.ts";
 import type { ScopeNode } from "./scope-node.ts";
-import { spawnService } from "./spawn.ts";
+import { spawnInTask, spawnService } from "./spawn.ts";
 import { handleOf } from "./task-handle.ts";
+import { extrasOf } from "./task-node.ts";
+import { TaskView } from "./task-view.ts";
 import type { CronOptions, Duration, EveryOptions, Run, SpawnOptions, Task, TaskContext } from "./types.ts";
 
 /** Runs at a fixed rate. */
@@ -66,17 +68,7 @@ async function runAll(
   let isOneWaiting = false;
   const start = (): void => {
     live++;
-    task.spawn(
-      "run",
-      async (tick) => {
-        try {
-          await run(tick);
-        } finally {
-          tick.defer(ended);
-        }
-      },
-      options,
-    );
+    extrasOf(spawnInTask(TaskView.nodeOf(task), "run", run, options, 0)).onEnd = ended;
   };
   const ended = (): void => {
     live--;

@@ -91,6 +91,10 @@ export class ScopeNode {
   drainController: AbortController | undefined = undefined;
   defers: (() => unknown)[] | undefined = undefined;
   isCleaning = false;
+  /** A failure is about to cancel the rest. */
+  isFailing = false;
+  /** Somebody was told that there is room, and has not had the time to take it. */
+  isRoomPromised = false;
   closing: Closing | undefined = undefined;
   /** The outermost scope that drains around it. */
   drainRoot: ScopeNode | undefined = undefined;

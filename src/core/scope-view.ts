@@ -14,7 +14,7 @@ import { scopeViewOf } from "./group-scope.ts";
 import { spawnMap } from "./map.ts";
 import { isReady, refuseReady } from "./readiness.ts";
 import { toServiceState } from "./restart.ts";
-import { hasRoom } from "./room.ts";
+import { isUnbounded, wakeRoom } from "./room.ts";
 import { spawnCron, spawnEvery } from "./schedule.ts";
 import { CLOSED, CLOSING, OPEN, ScopeNode } from "./scope-node.ts";
 import type { Listener, ScopeWaiter } from "./scope-node.ts";
@@ -25,7 +25,7 @@ import { handleOf } from "./task-handle.ts";
 import { isTerminal } from "./task-node.ts";
 import type {
   AdoptOptions, CloseOptions, CloseReport, CronOptions, DisposableLike, Duration, EveryOptions, GroupOptions, MapOptions,
-  Run, Scope, ScopeEvent, ScopeEventName, ScopeOptions, ScopeState, ScopeStats, ScopeTree, ServiceOptions, SpawnOptions,
+  Run, Scope, ScopeEventName, ScopeEventOf, ScopeOptions, ScopeState, ScopeStats, ScopeTree, ServiceOptions, SpawnOptions,
   Task, TaskContext, TaskInfo,
 } from "./types.ts"; // prettier-ignore
 import { rejected } from "./wait.ts";
@@ -149,12 +149,14 @@ export class ScopeView implements Scope {
     const node = this.#node;
     if (node.state >= CLOSING)
       return rejected(new ScopeClosedError(`${this.path} is ${this.state}`, this.path));
-    if (hasRoom(node) && (node.roomWaiters?.size ?? 0) === 0) return Promise.resolve();
-    return waitIn((node.roomWaiters ??= new Set<ScopeWaiter>()));
+    if (isUnbounded(node)) return Promise.resolve();
+    const woken = waitIn((node.roomWaiters ??= new Set<ScopeWaiter>()));
+    wakeRoom(node);
+    return woken;
   }
 
   requestClose(reason?: unknown): void {
-    void beginClose(this.#node, { drain: 0, grace: Infinity, reason });
+    void beginClose(this.#node, { source: "scope", drain: 0, grace: Infinity, reason });
   }
 
   cancel(reason?: unknown): Promise<CloseReport> {
@@ -166,7 +168,7 @@ export class ScopeView implements Scope {
     const drain = toMs(options.drain ?? 0, "drain");
     const grace = options.grace === undefined ? Infinity : toMs(options.grace, "grace");
     const deadlock = this.#deadlock("close()", false);
-    const report = beginClose(node, { drain, grace, reason: options.reason });
+    const report = beginClose(node, { source: "scope", drain, grace, reason: options.reason });
     if (deadlock !== undefined) return deadlock;
     return noteCloser(node, report);
   }
@@ -191,10 +193,7 @@ export class ScopeView implements Scope {
     return describeTree(this.#node);
   }
 
-  on<E extends ScopeEventName>(
-    event: E,
-    listener: (event: Extract<ScopeEvent, { type: E }>) => void,
-  ): () => void {
+  on<E extends ScopeEventName>(event: E, listener: (event: ScopeEventOf<E>) => void): () => void {
     if (!(event in channels)) throw badOption("event", event, Object.keys(channels).join(", "));
     return listen(this.#node, event, listener as Listener);
   }
@@ -263,5 +262,5 @@ export function open(node: ScopeNode, timeout: number | undefined): void {
 
 function scopeTimeIsUp({ node, timeout }: { readonly node: ScopeNode; readonly timeout: number }): void {
   const reason = new TaskTimeoutError(scopePath(node), "scope", timeout);
-  void beginClose(node, { drain: 0, grace: Infinity, reason });
+  void beginClose(node, { source: "deadline", drain: 0, grace: Infinity, reason });
 }

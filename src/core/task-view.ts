@@ -3,7 +3,7 @@ import { disposerOf } from "./cleanup.ts";
 import type { Cleanup } from "./cleanup.ts";
 import { toWall, now } from "./clock.ts";
 import { attemptOf, taskPath } from "./describe.ts";
-import { toMs } from "./duration.ts";
+import { badOption, toMs } from "./duration.ts";
 import { ScopeClosedError } from "./errors.ts";
 import { spawnGroup } from "./group.ts";
 import { spawnMap } from "./map.ts";
@@ -25,6 +25,12 @@ export class TaskView implements TaskContext {
 
   constructor(node: TaskNode) {
     this.#node = node;
+  }
+
+  /** For the friends of a task within holdfast. */
+  static nodeOf(task: TaskContext): TaskNode {
+    if (task instanceof TaskView) return task.#node;
+    throw badOption("task", task, "a task of this copy of holdfast");
   }
 
   get id(): number {

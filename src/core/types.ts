@@ -25,8 +25,10 @@ export type ScopeState = "open" | "draining" | "closing" | "closed";
 export type Outcome<T> =
   | { readonly state: "succeeded"; readonly value: T }
   | { readonly state: "failed"; readonly error: unknown }
+  /** `reason` is the `TaskCancelledError` that awaiters get: its own `reason` is what was given to `cancel()`. */
   | { readonly state: "cancelled"; readonly reason: unknown }
   | { readonly state: "lost" }
+  /** `reason` is the `TaskAbandonedError` that awaiters get. */
   | { readonly state: "abandoned"; readonly reason: unknown };
 
 /** Plain values by name: ids, tenants, anything by which an operator looks for a task. They must be JSON-safe. */
@@ -336,6 +338,9 @@ export type ScopeEvent =
       readonly reason?: ErrorInfo;
     };
 
+/** The events of one name. */
+export type ScopeEventOf<E extends ScopeEventName> = ScopeEvent & { readonly type: E };
+
 /** The names of the events. */
 export type ScopeEventName = ScopeEvent["type"];
 
@@ -483,9 +488,6 @@ export interface Scope {
   stats(): ScopeStats;
   tree(): ScopeTree;
   /** Listens to what happens here and below. Returns the function that stops listening. */
-  on<E extends ScopeEventName>(
-    event: E,
-    listener: (event: Extract<ScopeEvent, { type: E }>) => void,
-  ): () => void;
+  on<E extends ScopeEventName>(event: E, listener: (event: ScopeEventOf<E>) => void): () => void;
   [Symbol.asyncDispose](): Promise<void>;
 }

@@ -29,8 +29,8 @@ function judgeThrown(node: TaskNode): Verdict {
   const error = node.result;
   if ((node.flags & CANCEL_ASKED) !== 0 && isStop(error, cancelError)) return stopped(cancelError);
   if (stopError !== undefined && isStop(error, stopError)) return stopped(stopError);
-  const { scope } = node;
-  // What a group's own end refuses to a task in it is no failure of that task.
+  // What a group's own end refuses to its body, or to a task in it, is no failure of that.
+  const scope = node.extras?.group ?? node.scope;
   const isOwnEnd = scope.owner !== undefined && scope.state >= CLOSING && error instanceof ScopeClosedError;
   return { state: isOwnEnd ? CANCELLED : FAILED, result: error };
 }
