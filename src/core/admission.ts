@@ -5,7 +5,7 @@ import { hasRoom, wakeRoom } from "./room.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { ADOPTED, extrasOf, HIDDEN, HOLDS_POOL, HOLDS_SLOT, isTerminal, SERVICE } from "./task-node.ts";
 import type { TaskExtras, TaskNode } from "./task-node.ts";
-import type { LimitOptions } from "./types.ts";
+import type { LimitOptions } from "./options.ts";
 import { now } from "./clock.ts";
 
 /*

@@ -3,7 +3,9 @@ import { NoScopeError } from "./errors.ts";
 import { viewOf } from "./attempt.ts";
 import { scopeViewOf } from "./group-scope.ts";
 import { visibleTask } from "./task-node.ts";
-import type { Duration, GroupOptions, Run, Scope, SpawnOptions, Task, TaskContext } from "./types.ts";
+import type { GroupOptions, SpawnOptions } from "./options.ts";
+import type { Run, Scope, Task, TaskContext } from "./types.ts";
+import type { Duration } from "./words.ts";
 
 /**
  * The task in whose async context this is called, also after every await; undefined outside of any. In a callback that

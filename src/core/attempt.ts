@@ -5,7 +5,7 @@ import type { Demand } from "./cancel.ts";
 import { isThenable } from "./delivery.ts";
 import { taskPath } from "./describe.ts";
 import { TaskTimeoutError } from "./errors.ts";
-import { emitTask, isHeard } from "./events.ts";
+import { channels, emitTask, isHeard } from "./events.ts";
 import { finishAttempt } from "./finish.ts";
 import { openGroupScope } from "./group-scope.ts";
 import { CLOSED, CLOSING } from "./scope-node.ts";
@@ -45,7 +45,7 @@ export function begin(node: TaskNode): void {
   if ((node.flags & KEEPS_RUN) === 0) node.run = undefined;
   const { extras } = node;
   if (extras !== undefined) prepare(node, extras);
-  if (isHeard(scope, "start")) emitTask(node, "start");
+  if (isHeard(scope, channels.start)) emitTask(node, "start");
   let result: unknown;
   let hasThen: boolean;
   try {
@@ -86,7 +86,7 @@ export function beginAdopted(node: TaskNode, promise: PromiseLike<unknown>): voi
   setState(node, RUNNING);
   node.startedAt = coarseNow();
   prepare(node, extrasOf(node));
-  if (isHeard(node.scope, "start")) emitTask(node, "start");
+  if (isHeard(node.scope, channels.start)) emitTask(node, "start");
   followAs(node, Promise.resolve(promise));
 }
 

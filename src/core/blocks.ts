@@ -7,7 +7,7 @@ import { attemptSignal, stopErrorOf } from "./stop-signal.ts";
 import { blockInUse } from "./spawn.ts";
 import { ENDING, extrasOf, HIDDEN, isTerminal, SHIELD, stateOf, SUCCEEDED } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { Duration } from "./types.ts";
+import type { Duration } from "./words.ts";
 import { noop, rejected } from "./wait.ts";
 
 /*

@@ -4,7 +4,7 @@ import { enclosing, scopePath, totalOf } from "./describe.ts";
 import { Tally } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import type { Timer } from "./clock.ts";
-import type { CloseReport, TaskInfo } from "./types.ts";
+import type { CloseReport, TaskInfo } from "./info.ts";
 import { familyOfScope } from "./walk.ts";
 
 /** At most so many abandoned tasks, and so many errors, are listed in one report. */

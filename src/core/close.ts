@@ -13,7 +13,7 @@ import { roots } from "./roots.ts";
 import { CLOSED, CLOSING, DRAINING } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { BODY_DONE } from "./task-node.ts";
-import type { CloseReport } from "./types.ts";
+import type { CloseReport } from "./info.ts";
 import { together } from "./verdict.ts";
 import { idleMayBe } from "./busy.ts";
 import { thenOf } from "./wait.ts";

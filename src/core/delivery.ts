@@ -4,7 +4,8 @@ import { report } from "./reporter.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { AWAITED } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { OnError, TaskInfo } from "./types.ts";
+import type { TaskInfo } from "./info.ts";
+import type { OnError } from "./options.ts";
 import { thenOf } from "./wait.ts";
 
 /** A failure that awaits its decision: is there somebody who awaits the task? */

@@ -7,7 +7,9 @@ import {
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskNode } from "./task-node.ts";
 import type { RecordDetail, TaskRecord } from "./ledger.ts";
-import type { Attributes, ScopeState, ScopeStats, ScopeTree, TaskInfo, TaskState } from "./types.ts";
+import type { ScopeStats, ScopeTree, TaskInfo } from "./info.ts";
+import type { Attributes } from "./options.ts";
+import type { ScopeState, TaskState } from "./words.ts";
 import { childScopes, familyOfScope, listed } from "./walk.ts";
 
 const SCOPE_STATES: readonly ScopeState[] = ["open", "draining", "closing", "closed"];
@@ -204,7 +206,13 @@ export function describeStats(scope: ScopeNode): ScopeStats {
     state: scopeState(scope),
     live,
     waiting,
-    ...tally,
+    spawned: tally.spawned,
+    succeeded: tally.succeeded,
+    failed: tally.failed,
+    cancelled: tally.cancelled,
+    lost: tally.lost,
+    abandoned: tally.abandoned,
+    late: tally.late,
     names: scope.ledger.names(),
   };
 }

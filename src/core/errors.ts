@@ -119,9 +119,6 @@ export class TaskAbandonedError extends HoldfastError {
 export class ScopeClosedError extends HoldfastError {
   override readonly name = "ScopeClosedError";
   readonly code = "HF_SCOPE_CLOSED";
-  constructor(message: string, path: string, options?: ErrorOptions) {
-    super(message, path, options);
-  }
 }
 
 /** Thrown by `spawn`: the queue of the scope is full. Await `scope.untilRoom()` before, or allow more. */

@@ -7,7 +7,7 @@ import { report } from "./reporter.ts";
 import type { Listener, ScopeNode } from "./scope-node.ts";
 import { HIDDEN } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { ScopeEvent, ScopeEventName } from "./types.ts";
+import type { ScopeEvent, ScopeEventName } from "./info.ts";
 
 /** The channels of node:diagnostics_channel: `holdfast:spawn`, `holdfast:start`, … Their messages are the events. */
 export const channels: Readonly<Record<ScopeEventName, Channel>> = {
@@ -37,8 +37,8 @@ export function listen(scope: ScopeNode, name: ScopeEventName, listener: Listene
 }
 
 /** Whether anybody hears of this event. Asked on the hot path, before an event is made. */
-export function isHeard(scope: ScopeNode, name: ScopeEventName): boolean {
-  return scope.ledger.listeners > 0 || channels[name].hasSubscribers;
+export function isHeard(scope: ScopeNode, on: Channel): boolean {
+  return scope.ledger.listeners > 0 || on.hasSubscribers;
 }
 
 /** Says what happened to a task. */
@@ -59,7 +59,7 @@ export function emitTrouble(
   error: unknown,
   delay = 0,
 ): void {
-  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, name)) return;
+  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, channels[name])) return;
   const task = taskInfo(node);
   const info = describeError(error);
   const at = toWall(now());
@@ -73,7 +73,7 @@ export function emitTrouble(
 
 /** Says that something settled after it had been given up. */
 export function emitLate(node: TaskNode, isOk: boolean, error: unknown): void {
-  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, "late")) return;
+  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, channels.late)) return;
   const task = taskInfo(node);
   const text = `${task.path} settled after it was ${task.state}`;
   const at = toWall(now());
@@ -85,7 +85,7 @@ export function emitLate(node: TaskNode, isOk: boolean, error: unknown): void {
 
 /** Says that the watch would call this wrong. */
 export function emitFinding(node: TaskNode): void {
-  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, "finding")) return;
+  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, channels.finding)) return;
   const task = taskInfo(node);
   const text = `${task.path} did not stop within its grace: pass task.signal to what it awaits`;
   send(node.scope, { type: "finding", at: toWall(now()), text, finding: "unresponsive", task });
@@ -93,7 +93,7 @@ export function emitFinding(node: TaskNode): void {
 
 /** Says that a scope has a new state. */
 export function emitState(scope: ScopeNode): void {
-  if (!isHeard(scope, "state")) return;
+  if (!isHeard(scope, channels.state)) return;
   const path = scopePath(scope);
   const state = scopeState(scope);
   const event: ScopeEvent = {

@@ -4,7 +4,8 @@ import { spawnInScope, spawnInTask } from "./spawn.ts";
 import { handleOf } from "./task-handle.ts";
 import { extrasOf, GROUP } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { GroupOptions, Run, Scope, ScopeOptions, SpawnOptions, Task } from "./types.ts";
+import type { GroupOptions, ScopeOptions, SpawnOptions } from "./options.ts";
+import type { Run, Scope, Task } from "./types.ts";
 
 /** Where something is spawned: in a scope, or as a child of a task. */
 export type Place = { readonly scope: ScopeNode } | { readonly task: TaskNode };

@@ -3,7 +3,8 @@ import { ABANDONED, CANCELLED, FAILED, LOST, SUCCEEDED } from "./task-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import type { Pool } from "./limits.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { AttemptInfo, Attributes, NameStats, Progress } from "./types.ts";
+import type { AttemptInfo, NameStats, Progress } from "./info.ts";
+import type { Attributes } from "./options.ts";
 
 /** At most so many names are counted by themselves. */
 export const MAX_NAMES = 1000;

@@ -5,7 +5,7 @@ import { Fifo } from "./fifo.ts";
 import type { FifoEntry } from "./fifo.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { LimitOptions } from "./types.ts";
+import type { LimitOptions } from "./options.ts";
 
 export type QueueEntry = FifoEntry<TaskNode>;
 

@@ -3,7 +3,8 @@ import { toCount } from "./duration.ts";
 import { spawnGroup } from "./group.ts";
 import type { Place } from "./group.ts";
 import { report } from "./reporter.ts";
-import type { GroupOptions, MapOptions, Scope, Task, TaskContext } from "./types.ts";
+import type { GroupOptions, MapOptions } from "./options.ts";
+import type { Scope, Task, TaskContext } from "./types.ts";
 
 const DEFAULT_CONCURRENCY = 16;
 

@@ -1,6 +1,6 @@
 import { badOption, toCount, toMs } from "./duration.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { Backoff, RetryPolicy, ServiceOptions } from "./types.ts";
+import type { Backoff, RetryPolicy, ServiceOptions } from "./options.ts";
 
 /** A back-off with its defaults in place, in ms. */
 export interface Pause {

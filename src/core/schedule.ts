@@ -7,7 +7,9 @@ import { spawnInTask, spawnService } from "./spawn.ts";
 import { handleOf } from "./task-handle.ts";
 import { extrasOf } from "./task-node.ts";
 import { TaskView } from "./task-view.ts";
-import type { CronOptions, Duration, EveryOptions, Run, SpawnOptions, Task, TaskContext } from "./types.ts";
+import type { CronOptions, EveryOptions, SpawnOptions } from "./options.ts";
+import type { Run, Task, TaskContext } from "./types.ts";
+import type { Duration } from "./words.ts";
 
 /** Runs at a fixed rate. */
 export function spawnEvery(

@@ -3,7 +3,9 @@ import type { Closing } from "./close-report.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Fifo } from "./fifo.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { Attributes, OnError, Scope, ScopeEventName, ScopeEvent } from "./types.ts";
+import type { ScopeEventName, ScopeEvent } from "./info.ts";
+import type { Attributes, OnError } from "./options.ts";
+import type { Scope } from "./types.ts";
 
 export const OPEN = 0;
 export const DRAINING = 1;

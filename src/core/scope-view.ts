@@ -23,11 +23,20 @@ import { adoptInScope, spawnInScope, spawnService } from "./spawn.ts";
 import { drainSignal, scopeSignal } from "./stop-signal.ts";
 import { handleOf } from "./task-handle.ts";
 import { isTerminal } from "./task-node.ts";
+import type { CloseReport, ScopeEventName, ScopeEventOf, ScopeStats, ScopeTree, TaskInfo } from "./info.ts";
 import type {
-  AdoptOptions, CloseOptions, CloseReport, CronOptions, DisposableLike, Duration, EveryOptions, GroupOptions, MapOptions,
-  Run, Scope, ScopeEventName, ScopeEventOf, ScopeOptions, ScopeState, ScopeStats, ScopeTree, ServiceOptions, SpawnOptions,
-  Task, TaskContext, TaskInfo,
-} from "./types.ts"; // prettier-ignore
+  AdoptOptions,
+  CloseOptions,
+  CronOptions,
+  EveryOptions,
+  GroupOptions,
+  MapOptions,
+  ScopeOptions,
+  ServiceOptions,
+  SpawnOptions,
+} from "./options.ts";
+import type { DisposableLike, Run, Scope, Task, TaskContext } from "./types.ts";
+import type { Duration, ScopeState } from "./words.ts";
 import { rejected } from "./wait.ts";
 
 /** A scope, as its users see it. */

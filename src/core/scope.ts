@@ -9,7 +9,8 @@ import { ScopeNode } from "./scope-node.ts";
 import { open, ScopeView } from "./scope-view.ts";
 import { toSettings } from "./settings.ts";
 import { TaskView } from "./task-view.ts";
-import type { RootOptions, Scope } from "./types.ts";
+import type { RootOptions } from "./options.ts";
+import type { Scope } from "./types.ts";
 import { bindUpward } from "./work.ts";
 
 // Everything below knows the data and what is done with it; only here is known who shows it to the user.

@@ -66,7 +66,7 @@ function restartTogether(
   pause: number,
   reason: unknown,
 ): void {
-  const members = [node, ...siblings].sort((a, b) => a.id - b.id);
+  const members = [node, ...siblings].toSorted((a, b) => a.id - b.id);
   const together: Together = {
     members,
     running: new Set(siblings.filter((s) => stateOf(s) === RUNNING)),

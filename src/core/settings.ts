@@ -1,6 +1,6 @@
 import { badOption, toCount, toMs } from "./duration.ts";
 import type { ScopeSettings } from "./scope-node.ts";
-import type { ScopeOptions } from "./types.ts";
+import type { ScopeOptions } from "./options.ts";
 
 const DEFAULT_GRACE = 5000;
 const DEFAULT_DEFER_TIMEOUT = 5000;

@@ -3,7 +3,7 @@ import { clearTimer, coarseNow } from "./clock.ts";
 import { deliver } from "./delivery.ts";
 import { attemptOf, detailOf, parentPath, taskPath } from "./describe.ts";
 import { ScopeClosedError } from "./errors.ts";
-import { emitLate, emitTask, isHeard } from "./events.ts";
+import { channels, emitLate, emitTask, isHeard } from "./events.ts";
 import { idleMayBe, removeBusy } from "./busy.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { detach } from "./signals.ts";
@@ -11,7 +11,7 @@ import {
   ABANDONED, AWAITED, BODY_DONE, BUSY, CANCELLED, COLLECTED, FAILED, HIDDEN, LOST, SERVICE, setState, stateOf, SUCCEEDED,
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras, TaskNode } from "./task-node.ts";
-import type { Outcome } from "./types.ts";
+import type { Outcome } from "./words.ts";
 import { scopeMayAdvance, taskMayAdvance } from "./work.ts";
 import type { Wait } from "./wait.ts";
 
@@ -47,7 +47,7 @@ export function settle(node: TaskNode, state: number, result: unknown): void {
   if (node.waits !== undefined) endWaits(node);
   if (node.resolve !== undefined) settlePromise(node, state, result);
   if (node.waiters !== undefined) tellWaiters(node, state, result);
-  if (isHeard(scope, "end")) emitTask(node, "end");
+  if (isHeard(scope, channels.end)) emitTask(node, "end");
   if (state === FAILED || state === LOST || state === ABANDONED) failed(node, result);
   if ((node.flags & BUSY) !== 0) removeBusy(scope);
   if ((node.flags & SERVICE) !== 0) serviceGone(node, scope);

@@ -6,7 +6,7 @@ import { currentNode } from "./context.ts";
 import { isWithin, scopePath, scopeState, taskPath } from "./describe.ts";
 import { badOption, toMs, toName } from "./duration.ts";
 import { KeyConflictError, QueueFullError, ScopeClosedError, TaskTimeoutError } from "./errors.ts";
-import { emitTask, isHeard } from "./events.ts";
+import { channels, emitTask, isHeard } from "./events.ts";
 import { link } from "./hidden.ts";
 import { poolFor } from "./limits.ts";
 import { toRetry } from "./restart.ts";
@@ -19,7 +19,8 @@ import {
 
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras } from "./task-node.ts";
-import type { Run, SpawnOptions } from "./types.ts";
+import type { SpawnOptions } from "./options.ts";
+import type { Run } from "./types.ts";
 import { inMotion } from "./work.ts";
 
 /** Starts a task that stands in a scope. */
@@ -131,7 +132,7 @@ function own(node: TaskNode): void {
   scope.live++;
   scope.tally.spawned++;
   scope.ledger.countSpawn(node.name);
-  if (isHeard(scope, "spawn")) emitTask(node, "spawn");
+  if (isHeard(scope, channels.spawn)) emitTask(node, "spawn");
 }
 
 function spawnWith(

@@ -8,8 +8,10 @@ import { outcomeOf } from "./settle.ts";
 import { stopErrorOf, taskSignal } from "./stop-signal.ts";
 import { AWAITED, isTerminal, stateName, stateOf, STOPPING, SUCCEEDED } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { Outcome, Task, TaskInfo, TaskState } from "./types.ts";
-import { capture, captured, rejected, thenOf, Wait } from "./wait.ts";
+import type { TaskInfo } from "./info.ts";
+import type { Task } from "./types.ts";
+import type { Outcome, TaskState } from "./words.ts";
+import { capture, captured, rejected, thenOf, waitFor } from "./wait.ts";
 import { inMotion } from "./work.ts";
 
 /** What `spawn` returns: one task, from outside. */
@@ -96,9 +98,7 @@ function awaitTask(node: TaskNode): Promise<unknown> {
   if (isTerminal(node)) return sharedPromise(node);
   const cycle = cycleThroughTask(current, node);
   if (cycle !== undefined) return Promise.reject(new DeadlockError(`await ${taskPath(node)}`, cycle));
-  const promise = new Promise<unknown>(capture);
-  new Wait("value", current, node, captured.resolve, captured.reject);
-  return promise;
+  return waitFor("value", current, node);
 }
 
 /** What all share who await from outside of any task, and what those get who come after the end. */
@@ -127,7 +127,5 @@ export function untilOutcome(node: TaskNode, what: string, isAwaiting: boolean):
     const cycle = cycleThroughTask(awaiter, node);
     if (cycle !== undefined) return rejected(new DeadlockError(what, cycle));
   }
-  const promise = new Promise<unknown>(capture);
-  new Wait(isAwaiting ? "outcome" : "end", awaiter, node, captured.resolve, captured.reject);
-  return promise as Promise<Outcome<unknown>>;
+  return waitFor(isAwaiting ? "outcome" : "end", awaiter, node) as Promise<Outcome<unknown>>;
 }

@@ -3,16 +3,10 @@ import type { Timer } from "./clock.ts";
 import type { QueueEntry, Pool } from "./limits.ts";
 import type { Retry, ServiceState } from "./restart.ts";
 import type { ScopeNode, ScopeSettings } from "./scope-node.ts";
-import type {
-  AttemptInfo,
-  Attributes,
-  Progress,
-  Run,
-  SpawnOptions,
-  Task,
-  TaskContext,
-  TaskState,
-} from "./types.ts";
+import type { AttemptInfo, Progress } from "./info.ts";
+import type { Attributes, SpawnOptions } from "./options.ts";
+import type { Run, Task, TaskContext } from "./types.ts";
+import type { TaskState } from "./words.ts";
 import type { Wait } from "./wait.ts";
 
 /** The state, in the low bits of `flags`. From `SUCCEEDED` on it is terminal. */

@@ -14,9 +14,9 @@ import { handleOf } from "./task-handle.ts";
 import { ENDING, extrasOf, isTerminal } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import { ticks } from "./ticks.ts";
-import type {
-  Attributes, DisposableLike, Duration, GroupOptions, MapOptions, Run, Scope, SpawnOptions, Task, TaskContext,
-} from "./types.ts"; // prettier-ignore
+import type { Attributes, GroupOptions, MapOptions, SpawnOptions } from "./options.ts";
+import type { DisposableLike, Run, Scope, Task, TaskContext } from "./types.ts";
+import type { Duration } from "./words.ts";
 import { rejected, sleepUntilOver } from "./wait.ts";
 
 /** What a task's function receives: the task, from inside. */

@@ -28,7 +28,7 @@ export function thenOf<T, A, B>(
 /** A promise that is already rejected, and marked as handled. */
 export function rejected<T>(error: unknown): Promise<T> {
   const promise = Promise.reject<T>(error);
-  thenOf(promise, undefined, noop);
+  void thenOf(promise, undefined, noop);
   return promise;
 }
 
@@ -114,9 +114,20 @@ export class Wait extends Timer {
   /** Ends the wait with an error that holdfast made: nobody is obliged to handle it. */
   fail(error: unknown): void {
     this.unlink();
-    if (this.promise !== undefined) thenOf(this.promise, undefined, noop);
+    if (this.promise !== undefined) void thenOf(this.promise, undefined, noop);
     this.reject(error);
   }
+}
+
+/** Waits for the end of a task. */
+export function waitFor(
+  kind: "value" | "outcome" | "end",
+  awaiter: TaskNode | undefined,
+  target: TaskNode,
+): Promise<unknown> {
+  const promise = new Promise<unknown>(capture);
+  void new Wait(kind, awaiter, target, captured.resolve, captured.reject);
+  return promise;
 }
 
 /** Waits until a moment, as a cancellation point of `awaiter`. */

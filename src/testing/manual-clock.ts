@@ -1,6 +1,6 @@
 import { nextTimer, pendingTimers, replaceClock, untilTurn } from "../core/clock.ts";
 import { toMs } from "../core/duration.ts";
-import type { Duration } from "../core/types.ts";
+import type { Duration } from "../core/words.ts";
 
 /** A clock that stands until it is told to move. */
 export interface ManualClock {
