@@ -1,0 +1,338 @@
+import { expect, test } from "vitest";
+import { DeadlockError, type Scope, type Task, type TaskContext } from "../../src/core/index.ts";
+import { deferred, forever, rejection, track, turn, useStage } from "./stage.ts";
+
+const stage = useStage();
+
+const waits: [string, (task: Task<unknown>) => PromiseLike<unknown>][] = [
+  ["then", (task) => task.then(() => {})],
+  ["await", (task) => task],
+  ["catch", (task) => task.catch(() => Promise.reject(new Error("catch has seen it")))],
+  ["finally", (task) => task.finally(() => {})],
+  ["outcome", (task) => task.outcome()],
+];
+const nativeRules = waits.filter(([name]) => name !== "catch");
+
+test.each(nativeRules)(
+  "4.2 Deadlock: %s of itself rejects with DeadlockError naming the cycle",
+  async (_name, wait) => {
+    const app = stage.open();
+    let error: unknown;
+    const task: Task<string> = app.spawn("self", async () => {
+      await turn();
+      error = await rejection(wait(task));
+      return "went on";
+    });
+    expect(await task).toBe("went on");
+    expect(error).toBeInstanceOf(DeadlockError);
+    expect(error).toMatchObject({ code: "HF_DEADLOCK", cycle: ["app/self"] });
+    expect((error as Error).message).toContain("app/self → app/self");
+  },
+);
+
+test("4.2 Deadlock: catch of itself is told the DeadlockError", async () => {
+  const app = stage.open();
+  let error: unknown;
+  const task: Task<void> = app.spawn("self", async () => {
+    await turn();
+    await task.catch((reason: unknown) => (error = reason));
+  });
+  await task;
+  expect(error).toBeInstanceOf(DeadlockError);
+});
+
+test.each(nativeRules)(
+  "4.2 Deadlock: %s of an ancestor rejects with DeadlockError naming the cycle",
+  async (_name, wait) => {
+    const app = stage.open();
+    let error: unknown;
+    const top: Task<void> = app.spawn("top", (task) => {
+      task.spawn("middle", (middle) => {
+        middle.spawn("leaf", async () => {
+          error = await rejection(wait(top));
+        });
+      });
+    });
+    await turn();
+    expect(error).toBeInstanceOf(DeadlockError);
+    expect(new Set((error as DeadlockError).cycle)).toEqual(
+      new Set(["app/top", "app/top/middle", "app/top/middle/leaf"]),
+    );
+    await top;
+  },
+);
+
+test.each(nativeRules)(
+  "4.2 Deadlock: %s that closes a cycle of awaiting tasks rejects with DeadlockError",
+  async (_name, wait) => {
+    const app = stage.open();
+    const tasks: Task<unknown>[] = [];
+    let error: unknown;
+    tasks.push(app.spawn("a", () => tasks[1]));
+    tasks.push(app.spawn("b", () => tasks[2]));
+    tasks.push(
+      app.spawn("c", async () => {
+        await turn();
+        error = await rejection(wait(tasks[0] as Task<unknown>));
+        return "the cycle is cut";
+      }),
+    );
+    await turn();
+    await turn();
+    expect(error).toBeInstanceOf(DeadlockError);
+    expect(new Set((error as DeadlockError).cycle)).toEqual(new Set(["app/a", "app/b", "app/c"]));
+    expect(await tasks[0]).toBe("the cycle is cut");
+  },
+);
+
+test("4.2 Deadlock: returning the task itself is awaiting it", async () => {
+  const app = stage.open();
+  const task: Task<unknown> = app.spawn("self", () => task);
+  expect(await rejection(task)).toBeInstanceOf(DeadlockError);
+});
+
+test("4.2 Deadlock: cancel of itself rejects with DeadlockError, and still takes effect", async () => {
+  const app = stage.open();
+  let error: unknown;
+  let next: unknown;
+  const task: Task<void> = app.spawn("self", async (self) => {
+    await turn();
+    error = await rejection(task.cancel("from inside"));
+    next = await rejection(self.sleep("1h"));
+    throw next;
+  });
+  expect(await task.outcome()).toMatchObject({ state: "cancelled", reason: { reason: "from inside" } });
+  expect(error).toBeInstanceOf(DeadlockError);
+  expect((error as DeadlockError).cycle).toEqual(["app/self"]);
+  expect(next).toBe(task.signal.reason);
+});
+
+test("4.2 Deadlock: cancel of an ancestor rejects with DeadlockError, and still takes effect", async () => {
+  const app = stage.open();
+  let error: unknown;
+  const parent: Task<void> = app.spawn("parent", async (task) => {
+    task.spawn("child", async (child) => {
+      error = await rejection(parent.cancel("by my child"));
+      await child.sleep("1h");
+    });
+    await task.sleep("1h");
+  });
+  expect((await parent.outcome()).state).toBe("cancelled");
+  expect(error).toBeInstanceOf(DeadlockError);
+  expect(parent.signal.reason).toMatchObject({ reason: "by my child" });
+});
+
+test("4.2 Deadlock: cancel of one that awaits the caller rejects with DeadlockError, and still takes effect", async () => {
+  const app = stage.open();
+  let error: unknown;
+  const tasks: Task<unknown>[] = [];
+  tasks.push(app.spawn("awaiter", () => tasks[1]?.outcome()));
+  tasks.push(
+    app.spawn("awaited", async () => {
+      await turn();
+      error = await rejection((tasks[0] as Task<unknown>).cancel());
+      return "went on";
+    }),
+  );
+  await turn();
+  await turn();
+  expect(error).toBeInstanceOf(DeadlockError);
+  expect((await tasks[0]?.outcome())?.state).toBe("succeeded");
+  expect(tasks[0]?.signal.aborted).toBe(true);
+});
+
+const closers: [string, (scope: Scope) => Promise<unknown>][] = [
+  ["close", (scope) => scope.close()],
+  ["cancel", (scope) => scope.cancel()],
+  ["asyncDispose", (scope) => scope[Symbol.asyncDispose]()],
+];
+
+test.each(closers)(
+  "4.2 Deadlock: %s of a scope from inside it rejects with DeadlockError, and still takes effect",
+  async (_name, close) => {
+    const app = stage.open();
+    const inner = app.scope("inner");
+    let error: unknown;
+    const task = inner.spawn("a", async (self) => {
+      error = await rejection(close(inner));
+      await self.sleep("1h");
+    });
+    await turn();
+    expect(error).toBeInstanceOf(DeadlockError);
+    expect((error as DeadlockError).cycle).toContain("app/inner");
+    expect(task.state).toBe("cancelled");
+    expect(inner.state).toBe("closed");
+  },
+);
+
+test("4.2 Deadlock: close of the root from deep inside it", async () => {
+  const app = stage.open();
+  let error: unknown;
+  app
+    .scope("one")
+    .scope("two")
+    .spawn("a", async (self) => {
+      error = await rejection(app.close());
+      self.throwIfCancelled();
+    });
+  await turn();
+  await turn();
+  expect(error).toBeInstanceOf(DeadlockError);
+  expect(app.state).toBe("closed");
+});
+
+test("4.2 Deadlock: requestClose from inside needs no awaiting and no DeadlockError", async () => {
+  const app = stage.open();
+  const task = app.spawn("a", async (self) => {
+    app.requestClose("enough");
+    await self.sleep("1h");
+  });
+  expect((await task.outcome()).state).toBe("cancelled");
+  await turn();
+  expect(app.state).toBe("closed");
+});
+
+test("4.2 Deadlock: untilIdle from inside rejects with DeadlockError", async () => {
+  const app = stage.open();
+  let error: unknown;
+  await app.scope("inner").spawn("a", async () => {
+    error = await rejection(app.untilIdle());
+  });
+  expect(error).toBeInstanceOf(DeadlockError);
+  await app.untilIdle();
+});
+
+test("4.2 Deadlock: a service may wait until its scope is idle, which ignores services", async () => {
+  const app = stage.open();
+  const log: string[] = [];
+  app.service("watcher", async (task) => {
+    await app.untilIdle();
+    log.push(`idle at ${stage.now()}`);
+    await task.sleep("1h");
+  });
+  app.spawn("work", (task) => task.sleep("1s"));
+  await stage.clock.advance("2s");
+  expect(log).toEqual(["idle at 1000"]);
+});
+
+test("4.2 Deadlock: any pending then counts as awaiting, also one that nobody holds", async () => {
+  const app = stage.open();
+  const tasks: Task<unknown>[] = [];
+  let error: unknown;
+  const gate = deferred();
+  tasks.push(
+    app.spawn("a", async () => {
+      void tasks[1]?.then(() => {});
+      await gate.promise;
+    }),
+  );
+  tasks.push(
+    app.spawn("b", async () => {
+      await turn();
+      error = await rejection(tasks[0] as Task<unknown>);
+    }),
+  );
+  await turn();
+  await turn();
+  expect(error).toBeInstanceOf(DeadlockError);
+  gate.resolve();
+  await Promise.all(tasks);
+});
+
+test("4.2 Deadlock: any pending outcome counts as awaiting", async () => {
+  const app = stage.open();
+  const tasks: Task<unknown>[] = [];
+  let error: unknown;
+  tasks.push(app.spawn("a", () => tasks[1]?.outcome()));
+  tasks.push(
+    app.spawn("b", async () => {
+      await turn();
+      error = await rejection((tasks[0] as Task<unknown>).outcome());
+    }),
+  );
+  await Promise.all(tasks);
+  expect(error).toBeInstanceOf(DeadlockError);
+});
+
+test("4.2 Deadlock: waiting for a slot that oneself holds is a cycle too", async () => {
+  const app = stage.open("app", { concurrency: 1 });
+  let error: unknown;
+  const task = app.spawn("holder", async (self) => {
+    const queued = self.scope.spawn("queued", () => "ran");
+    error = await rejection(queued);
+    return queued;
+  });
+  const outcome = track(task.outcome());
+  await turn();
+  expect(error).toBeInstanceOf(DeadlockError);
+  expect(new Set((error as DeadlockError).cycle)).toEqual(new Set(["app/holder", "app/queued"]));
+  // Returned, it would be awaited again: the same answer.
+  expect(outcome).toMatchObject({ state: "fulfilled", value: { state: "failed" } });
+});
+
+test("4.2 Deadlock: waiting for a slot that one's awaiter holds is a cycle too", async () => {
+  const app = stage.open();
+  const narrow = app.scope("narrow", { concurrency: 1 });
+  let error: unknown;
+  let queued: Task<string> | undefined;
+  const holder = narrow.spawn("holder", () =>
+    app.spawn("helper", async () => {
+      await turn();
+      queued = narrow.spawn("queued", () => "ran");
+      error = await rejection(queued);
+      return "went on";
+    }),
+  );
+  await turn();
+  await turn();
+  expect(error).toBeInstanceOf(DeadlockError);
+  expect((error as DeadlockError).cycle).toEqual(
+    expect.arrayContaining(["app/narrow/holder", "app/narrow/queued"]),
+  );
+  expect(await holder).toBe("went on");
+  expect(await queued).toBe("ran");
+});
+
+test("4.2 Deadlock: waiting for a limit by key that oneself holds is a cycle too", async () => {
+  const app = stage.open();
+  const limit = { key: "endpoint", concurrency: 1 };
+  let error: unknown;
+  await app.spawn(
+    "holder",
+    async () => {
+      error = await rejection(app.spawn("queued", () => "ran", { limit }));
+    },
+    { limit },
+  );
+  expect(error).toBeInstanceOf(DeadlockError);
+});
+
+const innocent: [string, (task: TaskContext, other: Task<unknown>) => PromiseLike<unknown>][] = [
+  ["a task beside it", (_task, other) => other],
+  ["a child", (task) => task.spawn("child", () => turn())],
+  [
+    "a slot held by somebody else",
+    (task) => task.scope.scope("narrow", { concurrency: 1 }).spawn("x", () => turn()),
+  ],
+];
+
+test.each(innocent)("4.2 Deadlock: no cycle, no error: awaiting %s", async (_name, wait) => {
+  const app = stage.open();
+  const gate = deferred();
+  const other = app.spawn("other", () => gate.promise);
+  const task = app.spawn("a", async (self) => {
+    await wait(self, other);
+    return "fine";
+  });
+  await turn();
+  gate.resolve();
+  expect(await task).toBe("fine");
+});
+
+test("4.2 Deadlock: awaiting from outside of any task is no cycle", async () => {
+  const app = stage.open();
+  const task = app.spawn("a", () => forever());
+  const outcome = track(task.outcome());
+  await turn();
+  expect(outcome.state).toBe("pending");
+});
