@@ -1,46 +1,47 @@
-import { CLOSED, CLOSING } from "./scope-node.ts";
-import type { ScopeNode } from "./scope-node.ts";
+import { noteAbandoned } from "./close-report.ts";
 import { taskInfo, taskPath } from "./describe.ts";
 import { TaskAbandonedError } from "./errors.ts";
 import { emitFinding } from "./events.ts";
-import { noteAbandoned } from "./close-report.ts";
+import { graceOf } from "./grace.ts";
+import { CLOSING } from "./scope-node.ts";
 import { settle } from "./settle.ts";
-import { ABANDONED, HIDDEN, isTerminal } from "./task-node.ts";
+import { ABANDONED, ENDING, GIVING_UP, HIDDEN, isTerminal } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import { enclosing } from "./describe.ts";
-import { scopeMayAdvance } from "./work.ts";
 import { familyOfTask } from "./walk.ts";
+import { scopeMayAdvance, taskMayAdvance } from "./work.ts";
 
-/** Gives up a task that would not stop, and all that lives below it, leaves first. Its code may still run. */
-export function abandon(node: TaskNode, grace: number): void {
-  const family = familyOfTask(node);
-  for (let at = family.tasks.length - 1; at >= 0; at--) giveUp(family.tasks[at] as TaskNode, grace);
-  for (const scope of family.scopes) outlive(scope);
+/**
+ * Gives up a task that would not stop, and all that lives below it, leaves first. Its code may still run.
+ * Clean-up below it is left to its own limit, and what that belongs to is given up when it is done: what a clean-up
+ * needs must not be disposed of before.
+ */
+export function abandon(node: TaskNode): void {
+  const family = familyOfTask(node, isCleanup);
+  for (const scope of family.scopes) {
+    if (scope.state < CLOSING) scope.state = CLOSING;
+    scopeMayAdvance(scope);
+  }
+  for (const task of family.tasks.reverse()) {
+    if ((task.flags & ENDING) !== 0) continue;
+    if (task.children === undefined && task.extras?.group === undefined) giveUp(task);
+    else {
+      task.flags |= GIVING_UP;
+      taskMayAdvance(task);
+    }
+  }
 }
 
-function giveUp(node: TaskNode, grace: number): void {
+function isCleanup(node: TaskNode): boolean {
+  return node.extras?.timeoutKind === "cleanup";
+}
+
+/** Ends one task of which nothing below lives any more. */
+export function giveUp(node: TaskNode): void {
   if (isTerminal(node)) return;
-  const extras = node.extras;
+  const { extras } = node;
   const cause = extras?.stopError ?? extras?.heldTimeout ?? extras?.cancelError;
-  const error = new TaskAbandonedError(taskPath(node), grace, cause);
-  settle(node, ABANDONED, error);
+  settle(node, ABANDONED, new TaskAbandonedError(taskPath(node), graceOf(node), cause));
   if ((node.flags & HIDDEN) !== 0) return;
   emitFinding(node);
   noteAbandoned(node.scope, taskInfo(node));
-}
-
-/**
- * The scope of an abandoned group still has its clean-up to run: until then the scope around it holds it, so that it
- * does not close, and dispose of what that clean-up needs, before.
- */
-function outlive(scope: ScopeNode): void {
-  if (scope.state < CLOSING) scope.state = CLOSING;
-  scopeMayAdvance(scope);
-  if (scope.owner === undefined || scope.state === CLOSED) return;
-  const around = enclosing(scope);
-  if (around === undefined || scope.prev !== undefined || scope.next !== undefined || around.scopes === scope)
-    return;
-  scope.prev = around.scopes;
-  if (around.scopes !== undefined) around.scopes.next = scope;
-  around.scopes = scope;
 }

@@ -1,3 +1,4 @@
+import { giveUp } from "./abandon.ts";
 import { callLater, clearTimer, coarseNow } from "./clock.ts";
 import { storage } from "./context.ts";
 import { cancelScope, cancelTask, expireAttempt } from "./cancel.ts";
@@ -11,7 +12,7 @@ import { openGroupScope } from "./group-scope.ts";
 import { CLOSED, CLOSING } from "./scope-node.ts";
 import { settle, settledLate } from "./settle.ts";
 import {
-  BODY_DONE, BODY_OK, ENDING, extrasOf, GRACE_OVER, GROUP, HELD, isTerminal, KEEPS_RUN, RETRYING, RUNNING, setState,
+  BODY_DONE, BODY_OK, ENDING, extrasOf, GIVING_UP, GRACE_OVER, GROUP, HELD, IS_LOST, isTerminal, KEEPS_RUN, RETRYING, RUNNING, setState,
   stateOf, STOPPING, SUCCEEDED, WAITING,
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras, TaskNode } from "./task-node.ts";
@@ -39,7 +40,9 @@ export function begin(node: TaskNode): void {
   const { scope } = node;
   if (scope.settings.hasContext) storage.enterWith(node);
   else if (storage.getStore() !== undefined) storage.enterWith(undefined);
-  node.flags = (node.flags & ~(BODY_DONE | BODY_OK | STOPPING | ENDING | GRACE_OVER | HELD | 15)) | RUNNING;
+  node.flags =
+    (node.flags & ~(BODY_DONE | BODY_OK | STOPPING | ENDING | GRACE_OVER | HELD | IS_LOST | GIVING_UP | 15)) |
+    RUNNING;
   node.startedAt = coarseNow();
   const run = node.run as Run<unknown>;
   if ((node.flags & KEEPS_RUN) === 0) node.run = undefined;
@@ -157,20 +160,20 @@ function bodyFailed(node: TaskNode): void {
 /** Makes what starts the task later, in the async context of now. */
 export function prepareNext(extras: TaskExtras): void {
   const next = new Promise<unknown>(capture);
-  extras.go = captured.resolve as (node: TaskNode) => void;
+  extras.go = captured.resolve;
   void thenOf(next, begin as (node: unknown) => void, undefined);
 }
 
 /** Starts a task in a microtask of its own, in the async context of now. */
 export function start(node: TaskNode): void {
-  void thenOf(Promise.resolve(node) as Promise<TaskNode>, begin, undefined);
+  void thenOf(Promise.resolve(node), begin, undefined);
 }
 
 /** Moves a task on whose body is done, once nothing of this attempt lives any more. */
 export function advanceTask(node: TaskNode): void {
-  if (isTerminal(node) || stateOf(node) !== RUNNING) return;
-  if ((node.flags & (BODY_DONE | ENDING)) !== BODY_DONE || node.children !== undefined) return;
+  if (stateOf(node) !== RUNNING || (node.flags & ENDING) !== 0 || node.children !== undefined) return;
   const group = node.extras?.group;
   if (group !== undefined && group.state !== CLOSED) return;
-  finishAttempt(node);
+  if ((node.flags & BODY_DONE) !== 0) finishAttempt(node);
+  else if ((node.flags & GIVING_UP) !== 0) giveUp(node);
 }

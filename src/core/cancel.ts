@@ -1,4 +1,5 @@
 import { abandon } from "./abandon.ts";
+import { graceOf } from "./grace.ts";
 import { callLater, clearTimer, now } from "./clock.ts";
 import { scopePath, taskPath } from "./describe.ts";
 import { TaskCancelledError } from "./errors.ts";
@@ -149,14 +150,6 @@ function stopAttempt(
   if (isFirst) extras.attemptController?.abort(error);
 }
 
-/** Its own grace, in ms. A hidden block has that of its task. */
-export function graceOf(node: TaskNode): number {
-  let task = node;
-  while ((task.flags & HIDDEN) !== 0 && task.extras?.grace === undefined && task.parent !== undefined)
-    task = task.parent;
-  return task.extras?.grace ?? task.scope.settings.grace;
-}
-
 function rejectWaits(node: TaskNode, error: unknown): void {
   let last: Wait | undefined = node.waits;
   while (last?.next !== undefined) last = last.next;
@@ -268,8 +261,8 @@ function graceIsOver(first: TaskNode): void {
       for (let child = node.children; child !== undefined; child = child.prev) pushUnlessCleanup(child, open);
       for (let task = node.extras?.group?.tasks; task !== undefined; task = task.prev)
         pushUnlessCleanup(task, open);
-      if (node.children === undefined && node.extras?.group === undefined) abandon(node, graceOf(node));
-    } else abandon(node, graceOf(node));
+      if (node.children === undefined && node.extras?.group === undefined) abandon(node);
+    } else abandon(node);
   }
 }
 

@@ -9,12 +9,12 @@ export function cancellable<T>(promise: Promise<T>): Promise<T> {
   if (current === undefined || isTerminal(current)) return promise;
   const stop = stopErrorOf(current);
   if (stop !== undefined) {
-    thenOf(promise, undefined, ignore);
+    void thenOf(promise, undefined, ignore);
     return rejected(stop);
   }
   const own = new Promise<unknown>(capture);
   const wait = new Wait("event", current, undefined, captured.resolve, captured.reject);
-  thenOf(
+  void thenOf(
     promise,
     (value) => {
       wait.unlink();

@@ -33,6 +33,12 @@ export function toCount(value: number, option: string, min: number): number {
   throw badOption(option, value, `a whole number of at least ${min}`);
 }
 
+/** A function, or `RangeError`. */
+export function toFunction<F>(value: F, option: string): F {
+  if (typeof value === "function") return value;
+  throw badOption(option, value, "a function");
+}
+
 /** A name or key: a string with something in it, or `RangeError`. */
 export function toName(value: string, option: string): string {
   if (typeof value === "string" && value !== "") return value;

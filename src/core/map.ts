@@ -1,5 +1,5 @@
 import { cancellable } from "./cancellable.ts";
-import { toCount } from "./duration.ts";
+import { toCount, toFunction } from "./duration.ts";
 import { spawnGroup } from "./group.ts";
 import type { Place } from "./group.ts";
 import { report } from "./reporter.ts";
@@ -16,6 +16,7 @@ export function spawnMap<T, R>(
   run: (item: T, task: TaskContext) => R | PromiseLike<R>,
   options: MapOptions | undefined,
 ): Task<R[]> {
+  toFunction(run, "run");
   const concurrency = options?.concurrency ?? DEFAULT_CONCURRENCY;
   if (concurrency !== Infinity) toCount(concurrency, "concurrency", 1);
   const body = async (group: Scope): Promise<R[]> => {

@@ -1,5 +1,5 @@
 import { wall } from "./clock.ts";
-import { badOption, toMs } from "./duration.ts";
+import { badOption, toFunction, toMs } from "./duration.ts";
 import { refuseReady } from "./readiness.ts";
 import { toServiceState } from "./restart.ts";
 import type { ScopeNode } from "./scope-node.ts";
@@ -45,7 +45,7 @@ function spawnSchedule(
 ): Task<void> {
   const { overlap = "skip", timeout, retry, ...own } = options;
   if (!OVERLAPS.includes(overlap)) throw badOption("overlap", overlap, OVERLAPS.join(", "));
-  if (typeof run !== "function") throw badOption("run", run, "a function");
+  toFunction(run, "run");
   const runOptions: SpawnOptions = {
     ...(timeout === undefined ? {} : { timeout }),
     ...(retry === undefined ? {} : { retry }),
@@ -128,7 +128,7 @@ async function firstTick(task: TaskContext, ms: number): Promise<readonly [isOve
 
 async function loadCroner(name: string): Promise<CronModule> {
   try {
-    return (await import("croner")) as unknown as CronModule;
+    return await import("croner");
   } catch (cause) {
     throw Object.assign(
       new Error(`${name}: cron() needs the package "croner", which is not installed: npm install croner`, {

@@ -6,7 +6,7 @@ import type { Cleanup } from "./cleanup.ts";
 import { currentNode, ScopeEntry, storage } from "./context.ts";
 import { cycleThroughScope } from "./deadlock.ts";
 import { describeStats, describeTasks, describeTree, scopePath, scopeState } from "./describe.ts";
-import { badOption, toMs, toName } from "./duration.ts";
+import { badOption, toFunction, toMs, toName } from "./duration.ts";
 import { DeadlockError, ScopeClosedError, TaskTimeoutError } from "./errors.ts";
 import { channels, emitState, listen } from "./events.ts";
 import { spawnGroup } from "./group.ts";
@@ -119,6 +119,7 @@ export class ScopeView implements Scope {
   }
 
   defer(cleanup: Cleanup): void {
+    toFunction(cleanup, "cleanup");
     const node = this.#node;
     if (node.state === CLOSED || node.isCleaning) {
       throw new ScopeClosedError(`${this.path} is ${this.state}: defer() has nothing to hang on`, this.path);
@@ -202,7 +203,7 @@ export class ScopeView implements Scope {
     return describeTree(this.#node);
   }
 
-  on<E extends ScopeEventName>(event: E, listener: (event: ScopeEventOf<E>) => void): () => void {
+  on<E extends ScopeEventName>(event: E, listener: (event: ScopeEventOf<NoInfer<E>>) => void): () => void {
     if (!(event in channels)) throw badOption("event", event, Object.keys(channels).join(", "));
     return listen(this.#node, event, listener as Listener);
   }

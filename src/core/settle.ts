@@ -8,7 +8,7 @@ import { idleMayBe, removeBusy } from "./busy.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { detach } from "./signals.ts";
 import {
-  ABANDONED, AWAITED, BODY_DONE, BUSY, CANCELLED, COLLECTED, FAILED, HIDDEN, LOST, SERVICE, setState, stateOf, SUCCEEDED,
+  ABANDONED, AWAITED, BODY_DONE, BUSY, CANCELLED, COLLECTED, FAILED, GIVING_UP, HIDDEN, LOST, SERVICE, setState, stateOf, SUCCEEDED,
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras, TaskNode } from "./task-node.ts";
 import type { Outcome } from "./words.ts";
@@ -53,7 +53,8 @@ export function settle(node: TaskNode, state: number, result: unknown): void {
   if ((node.flags & SERVICE) !== 0) serviceGone(node, scope);
   if (extras?.onEnd !== undefined) extras.onEnd(node);
   if (parent !== undefined) {
-    if (parent.children === undefined && (parent.flags & BODY_DONE) !== 0) taskMayAdvance(parent);
+    if (parent.children === undefined && (parent.flags & (BODY_DONE | GIVING_UP)) !== 0)
+      taskMayAdvance(parent);
   } else if (scope.tasks === undefined) idleMayBe(scope);
 }
 

@@ -4,7 +4,7 @@ import { cancelTask, expireTask } from "./cancel.ts";
 import { callLater, coarseNow, wall } from "./clock.ts";
 import { currentNode } from "./context.ts";
 import { isWithin, scopePath, scopeState, taskPath } from "./describe.ts";
-import { badOption, toMs, toName } from "./duration.ts";
+import { badOption, toFunction, toMs, toName } from "./duration.ts";
 import { KeyConflictError, QueueFullError, ScopeClosedError, TaskTimeoutError } from "./errors.ts";
 import { channels, emitTask, isHeard } from "./events.ts";
 import { link } from "./hidden.ts";
@@ -15,8 +15,7 @@ import { CLOSING, DRAINING, OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { attach } from "./signals.ts";
 import {
-  ADOPTED, CANCEL_ASKED, ENDING, extrasOf, isBlockOf, isTerminal, KEEPS_RUN, SERVICE, SHIELD, STOPPING, TaskNode,
-
+  ADOPTED, CANCEL_ASKED, ENDING, extrasOf, isBlockOf, isTerminal, KEEPS_RUN, SERVICE, SHIELD, STOPPING, TaskNode, RETRYING, RUNNING, stateOf,
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras } from "./task-node.ts";
 import type { SpawnOptions } from "./options.ts";
@@ -59,9 +58,10 @@ export function blockInUse(node: TaskNode): TaskNode {
 }
 
 function refuseUnlessAlive(parent: TaskNode, name: string): void {
-  if (isTerminal(parent) || (parent.flags & ENDING) !== 0) {
+  if (stateOf(parent) !== RUNNING || (parent.flags & ENDING) !== 0) {
     const path = taskPath(parent);
-    throw new ScopeClosedError(`${path} has ended: ${JSON.stringify(name)} cannot be its child`, path);
+    const word = stateOf(parent) === RETRYING ? "is between two attempts" : "has ended";
+    throw new ScopeClosedError(`${path} ${word}: ${JSON.stringify(name)} cannot be its child`, path);
   }
   if ((parent.flags & (STOPPING | CANCEL_ASKED)) !== 0) {
     const path = taskPath(parent);
@@ -113,7 +113,7 @@ function spawn(
   flags: number,
 ): TaskNode {
   toName(name, "name");
-  if (typeof run !== "function") throw badOption("run", run, "a function");
+  toFunction(run, "run");
   if (options === undefined && scope.settings.concurrency === Infinity) {
     // The plain way: nothing but a task.
     const node = new TaskNode(scope.ledger.nextId(), name, scope, parent, run, flags, coarseNow());
@@ -254,7 +254,7 @@ export function spawnService(
 ): TaskNode {
   if (scope.state !== OPEN) refuseUnlessInside(scope, name);
   toName(name, "name");
-  if (typeof run !== "function") throw badOption("run", run, "a function");
+  toFunction(run, "run");
   const node = new TaskNode(
     scope.ledger.nextId(),
     name,

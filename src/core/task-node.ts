@@ -54,6 +54,8 @@ export const HELD = 1 << 19;
 export const BUSY = 1 << 20;
 /** Its grace is over; what it still has is the last second of a shield. */
 export const GRACE_OVER = 1 << 21;
+/** Is abandoned as soon as nothing below it lives. */
+export const GIVING_UP = 1 << 24;
 /** Holds a slot of its scope's concurrency. */
 export const HOLDS_SLOT = 1 << 22;
 /** Holds a place of its bound by key. */

@@ -3,7 +3,7 @@ import { disposerOf } from "./cleanup.ts";
 import type { Cleanup } from "./cleanup.ts";
 import { toWall, now } from "./clock.ts";
 import { attemptOf, taskPath } from "./describe.ts";
-import { badOption, toMs } from "./duration.ts";
+import { badOption, toFunction, toMs } from "./duration.ts";
 import { ScopeClosedError } from "./errors.ts";
 import { spawnGroup } from "./group.ts";
 import { spawnMap } from "./map.ts";
@@ -111,6 +111,7 @@ export class TaskView implements TaskContext {
   }
 
   defer(cleanup: Cleanup): void {
+    toFunction(cleanup, "cleanup");
     refuseIfOver(this.#node, "defer");
     (extrasOf(this.#node).defers ??= []).push(cleanup);
   }

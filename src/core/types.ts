@@ -165,6 +165,6 @@ export interface Scope {
   stats(): ScopeStats;
   tree(): ScopeTree;
   /** Listens to what happens here and below. Returns the function that stops listening. */
-  on<E extends ScopeEventName>(event: E, listener: (event: ScopeEventOf<E>) => void): () => void;
+  on<E extends ScopeEventName>(event: E, listener: (event: ScopeEventOf<NoInfer<E>>) => void): () => void;
   [Symbol.asyncDispose](): Promise<void>;
 }

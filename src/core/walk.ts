@@ -31,12 +31,16 @@ export function familyOfScope(scope: ScopeNode): Family {
   return collect([scope], []);
 }
 
-/** All live tasks below `task`, itself included, and the scopes of the groups among them. */
-export function familyOfTask(task: TaskNode): Family {
-  return collect([], [task]);
+/** All live tasks below `task`, itself included, and the scopes of the groups among them; some are left out. */
+export function familyOfTask(task: TaskNode, isLeftOut: (below: TaskNode) => boolean): Family {
+  return collect([], [task], (below) => below !== task && isLeftOut(below));
 }
 
-function collect(openScopes: ScopeNode[], openTasks: TaskNode[]): Family {
+function collect(
+  openScopes: ScopeNode[],
+  openTasks: TaskNode[],
+  isLeftOut?: (below: TaskNode) => boolean,
+): Family {
   const family: Family = { scopes: [], tasks: [] };
   for (;;) {
     const scope = openScopes.pop();
@@ -48,6 +52,7 @@ function collect(openScopes: ScopeNode[], openTasks: TaskNode[]): Family {
     }
     const task = openTasks.pop();
     if (task === undefined) return family;
+    if (isLeftOut?.(task) === true) continue;
     family.tasks.push(task);
     const group = task.extras?.group;
     if (group !== undefined) openScopes.push(group);
