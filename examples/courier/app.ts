@@ -1,0 +1,166 @@
+import { randomBytes } from "node:crypto";
+import Fastify, { type FastifyInstance } from "fastify";
+import type { Duration, Scope } from "holdfast";
+import holdfast from "holdfast/fastify";
+import { Agent } from "undici";
+
+import { Courier, defaults, messageOf, type Log, type Settings } from "./deliver.ts";
+import { post } from "./post.ts";
+import { deliveryQuery, endpointInput, eventInput } from "./schemas.ts";
+import type { DeliveryQuery, EndpointInput, EventInput } from "./schemas.ts";
+import { makeSecret } from "./signature.ts";
+import { MemoryStore, type Endpoint, type Store } from "./store.ts";
+
+export interface Options {
+  readonly store?: Store;
+  readonly settings?: Partial<Settings>;
+  readonly log?: Log;
+}
+
+class NotFoundError extends Error {
+  override readonly name = "NotFoundError";
+  readonly statusCode = 404;
+  readonly code = "COURIER_NOT_FOUND";
+}
+
+/** The service on one scope: what it starts and opens ends with that. */
+export async function buildApp(scope: Scope, options: Options = {}): Promise<FastifyInstance> {
+  const { store = new MemoryStore(), log = console.log } = options;
+  const settings = { ...defaults, ...options.settings };
+
+  const app = Fastify({
+    forceCloseConnections: "idle",
+    // What is not known is an error, rather than silently taken away.
+    ajv: { customOptions: { removeAdditional: false } },
+    bodyLimit: 256 * 1_024,
+  });
+  // Registered before the routes, and before what the routes use: it has to know of both.
+  await app.register(holdfast, { scope });
+
+  // The scope closes it after the last delivery that uses it.
+  const http = new Agent({ connections: 64, pipelining: 1 });
+  scope.defer(() => http.close());
+  scope.defer(async () => {
+    const counts = Object.entries(await store.counts()).map(([state, count]) => `${count} ${state}`);
+    log(`courier has ended: ${counts.join(", ")}`);
+  });
+
+  const courier = new Courier({ scope: app.background, store, http, settings, log });
+
+  app.post<{ Body: EndpointInput }>(
+    "/endpoints",
+    { schema: { body: endpointInput } },
+    async (request, reply) => {
+      const { url, secret = makeSecret() } = request.body;
+      const id = `ep_${randomBytes(6).toString("hex")}`;
+      const createdAt = new Date().toISOString();
+      await store.addEndpoint({ id, url, secret, createdAt, health: { state: "unknown" } });
+      log(`${url} is to hear of everything, as ${id}`);
+      // The only time that the secret is told.
+      return reply.code(201).header("location", `/endpoints/${id}`).send({ id, url, secret, createdAt });
+    },
+  );
+
+  app.get("/endpoints", async () => (await store.endpoints()).map(withoutSecret));
+
+  app.get<{ Params: { id: string } }>("/endpoints/:id", async ({ params }) =>
+    withoutSecret(await endpointOf(params.id)),
+  );
+
+  /** Tries an endpoint while its owner waits. Whoever hangs up is not waiting any more: then the call ends too. */
+  app.post<{ Params: { id: string } }>("/endpoints/:id/test", async (request) => {
+    const endpoint = await endpointOf(request.params.id);
+    const event = { id: newEventId(), type: "courier.test", data: {}, createdAt: new Date().toISOString() };
+    const task = request.scope.spawn("test", ({ signal }) => post(http, endpoint, event, signal), {
+      timeout: "30s",
+      attributes: { url: endpoint.url },
+    });
+    const outcome = await task.outcome();
+    if (outcome.state === "succeeded") return { id: event.id, answered: outcome.value };
+    if (outcome.state === "cancelled")
+      log(`the test of ${endpoint.url} was cancelled: ${messageOf(outcome.reason)}`);
+    const error =
+      outcome.state === "failed" ? outcome.error : outcome.state === "lost" ? "lost" : outcome.reason;
+    return { id: event.id, error: messageOf(error) };
+  });
+
+  app.post<{ Body: EventInput }>("/events", { schema: { body: eventInput } }, async (request, reply) => {
+    const { id = newEventId(), type, data } = request.body;
+    const deliveries = await courier.send({ id, type, data, createdAt: new Date().toISOString() });
+    if (deliveries === undefined) return { id, isNew: false };
+    reply.code(202).header("location", `/deliveries?event=${id}`);
+    return { id, isNew: true, deliveries: deliveries.map((delivery) => delivery.id) };
+  });
+
+  app.get<{ Querystring: DeliveryQuery }>(
+    "/deliveries",
+    { schema: { querystring: deliveryQuery } },
+    ({ query }) => store.deliveries(query),
+  );
+
+  app.get<{ Params: { id: string } }>("/deliveries/:id", async ({ params }) => {
+    const delivery = await store.delivery(params.id);
+    if (delivery === undefined) throw new NotFoundError(`there is no delivery ${JSON.stringify(params.id)}`);
+    return delivery;
+  });
+
+  /** Answers when it has stopped, with how it ended. */
+  app.delete<{ Params: { id: string } }>("/deliveries/:id", async ({ params }) => {
+    const delivery = await courier.cancel(params.id);
+    if (delivery === undefined)
+      throw new NotFoundError(`no delivery ${JSON.stringify(params.id)} is pending`);
+    return delivery;
+  });
+
+  /** Everything that runs in this process, by owner. */
+  app.get("/tasks", async () => ({ deliveries: await store.counts(), scope: scope.tree() }));
+
+  return app;
+
+  async function endpointOf(id: string): Promise<Endpoint> {
+    const endpoint = await store.endpoint(id);
+    if (endpoint === undefined) throw new NotFoundError(`there is no endpoint ${JSON.stringify(id)}`);
+    return endpoint;
+  }
+}
+
+/** Listens at the wished port; where that is taken and nobody insisted on it, at any. */
+export async function listen(
+  app: FastifyInstance,
+  port: number | undefined,
+  wished: number,
+): Promise<string> {
+  try {
+    return await app.listen({ host: "127.0.0.1", port: port ?? wished });
+  } catch (error) {
+    if (port !== undefined || (error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
+    return app.listen({ host: "127.0.0.1", port: 0 });
+  }
+}
+
+/** What the environment says. */
+export function settingsFrom(env: NodeJS.ProcessEnv): {
+  port: number | undefined;
+  settings: Partial<Settings>;
+} {
+  const duration = (name: string): Duration | undefined => env[name] as Duration | undefined;
+  const timeout = duration("COURIER_TIMEOUT");
+  const backoff = duration("COURIER_BACKOFF");
+  const health = duration("COURIER_HEALTH");
+  return {
+    port: env["PORT"] === undefined ? undefined : Number(env["PORT"]),
+    settings: {
+      ...(timeout !== undefined && { timeout }),
+      ...(backoff !== undefined && { backoff }),
+      ...(health !== undefined && { health }),
+    },
+  };
+}
+
+function withoutSecret({ id, url, createdAt, health }: Endpoint): Omit<Endpoint, "secret"> {
+  return { id, url, createdAt, health };
+}
+
+function newEventId(): string {
+  return `evt_${randomBytes(6).toString("hex")}`;
+}

@@ -1,0 +1,15 @@
+import { main } from "holdfast";
+
+import { buildApp, listen, settingsFrom } from "./app.ts";
+
+/** The service alone, as one would deploy it. `start.ts` runs it beside a receiver and some traffic. */
+await main(
+  "courier",
+  async (scope) => {
+    const { port, settings } = settingsFrom(process.env);
+    const app = await buildApp(scope, { settings });
+    console.log(`courier listens at ${await listen(app, port, 4100)}`);
+  },
+  // For a second it says that it is about to go, and still takes what comes; then it lets deliveries finish.
+  { notReadyFor: "1s", drain: "15s" },
+);

@@ -1,0 +1,109 @@
+import { spawn, type ChildProcess } from "node:child_process";
+import { createInterface } from "node:readline";
+
+/** A service that runs as a process of its own, seen from outside: what it writes, and how it ends. */
+export class Service {
+  readonly process: ChildProcess;
+  /** All that it wrote, both streams. */
+  readonly lines: string[] = [];
+  readonly exit: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null }>;
+  readonly #watchers = new Set<(line: string) => void>();
+  readonly #giveUp: AbortSignal;
+
+  constructor(script: URL, env: Readonly<Record<string, string>>, giveUp: AbortSignal) {
+    this.#giveUp = giveUp;
+    this.process = spawn(process.execPath, [script.pathname], {
+      env: { ...process.env, ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    for (const stream of [this.process.stdout, this.process.stderr]) {
+      if (stream !== null) createInterface(stream).on("line", (line) => this.#wrote(line));
+    }
+    // "close" rather than "exit": by then its last words have arrived too.
+    this.exit = new Promise((resolve) =>
+      this.process.once("close", (code, signal) => resolve({ code, signal })),
+    );
+    giveUp.addEventListener("abort", () => this.process.kill("SIGKILL"), { once: true });
+  }
+
+  /** Resolves with the first line that matches, of those written or yet to come. */
+  async untilLine(pattern: RegExp): Promise<RegExpExecArray> {
+    for (const line of this.lines) {
+      const match = pattern.exec(line);
+      if (match !== null) return match;
+    }
+    return new Promise((resolve, reject) => {
+      const watch = (line: string): void => {
+        const match = pattern.exec(line);
+        if (match === null) return;
+        this.#watchers.delete(watch);
+        resolve(match);
+      };
+      const fail = (): void => {
+        this.#watchers.delete(watch);
+        reject(new Error(`it never wrote a line like ${String(pattern)}`));
+      };
+      this.#watchers.add(watch);
+      this.#giveUp.addEventListener("abort", fail, { once: true });
+      void this.exit.then(fail);
+    });
+  }
+
+  #wrote(line: string): void {
+    this.lines.push(line);
+    for (const watch of this.#watchers) watch(line);
+  }
+}
+
+export interface Answer<T> {
+  readonly status: number;
+  readonly ms: number;
+  readonly body: T;
+}
+
+/** One HTTP call, answered in JSON. */
+export async function call<T>(
+  method: string,
+  url: string,
+  body?: object,
+  signal?: AbortSignal,
+): Promise<Answer<T>> {
+  const began = performance.now();
+  const response = await fetch(url, {
+    method,
+    ...(body !== undefined && {
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    }),
+    ...(signal !== undefined && { signal }),
+  });
+  const answer = (await response.json()) as T;
+  return { status: response.status, ms: Math.round(performance.now() - began), body: answer };
+}
+
+/** Tells what is claimed, and what was seen of it; counts both. */
+export class Story {
+  claims = 0;
+
+  chapter(title: string): void {
+    console.log(`\n${title}`);
+  }
+
+  /** A claim holds if `observe` returns; its words say what was seen. */
+  async claim(claim: string, observe: () => string | Promise<string>): Promise<void> {
+    try {
+      const evidence = await observe();
+      this.claims++;
+      console.log(`  ✓ ${claim}\n      ${evidence}`);
+    } catch (error) {
+      console.log(`  ✗ ${claim}`);
+      throw error;
+    }
+  }
+}
+
+/** Throws unless what was expected was seen. */
+export function see(actual: unknown, expected: unknown, what: string): void {
+  const [a, e] = [JSON.stringify(actual), JSON.stringify(expected)];
+  if (a !== e) throw new Error(`${what}: expected ${e}, saw ${a}`);
+}

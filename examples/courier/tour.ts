@@ -1,0 +1,269 @@
+import { moods, Receiver, type Mood } from "./receiver.ts";
+import { makeSecret } from "./signature.ts";
+import type { Delivery } from "./store.ts";
+import { call, see, Service, Story } from "./tour-tools.ts";
+
+/*
+ * `npm run tour`: courier's story, told by somebody who watches it from outside. The service is a process of its own;
+ * the receiver is here, so that what courier says can be held against what the other side saw. It ends with 0 only if
+ * everything that it claims was seen.
+ */
+
+const giveUp = AbortSignal.timeout(55_000);
+const story = new Story();
+const began = performance.now();
+const receiver = new Receiver();
+await receiver.listen(0);
+const env = { PORT: "0", COURIER_TIMEOUT: "1s", COURIER_BACKOFF: "200ms", COURIER_HEALTH: "3s" };
+const service = new Service(new URL("./main.ts", import.meta.url), env, giveUp);
+
+try {
+  await tell();
+  const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+  console.log(`\nAll ${story.claims} claims were seen to be true, in ${seconds} s.`);
+} catch (error) {
+  console.log(`\nThe tour ends here: ${error instanceof Error ? error.message : String(error)}`);
+  console.log(`\nWhat courier wrote:\n${service.lines.map((line) => `  | ${line}`).join("\n")}`);
+  process.exitCode = 1;
+} finally {
+  service.process.kill("SIGKILL");
+  await receiver.close();
+}
+
+async function tell(): Promise<void> {
+  story.chapter("1. A service starts");
+  const url = (await service.untilLine(/listens at (http\S+)/))[1] ?? "";
+  await story.claim("it is up, and says so to whoever balances the load", async () => {
+    const { status, body } = await call<object>("GET", `${url}/readyz`);
+    see(status, 200, "/readyz");
+    return `GET ${url}/readyz: ${status} ${JSON.stringify(body)}`;
+  });
+
+  story.chapter("2. Six endpoints want to hear of everything, each in its own mood");
+  const endpoints = new Map<Mood, string>();
+  for (const [mood, words] of Object.entries(moods) as [Mood, string][]) {
+    const secret = makeSecret();
+    receiver.expect(mood, secret);
+    const { status, body } = await call<{ id: string }>("POST", `${url}/endpoints`, {
+      url: `${receiver.url}/${mood}`,
+      secret,
+    });
+    see(status, 201, `POST /endpoints for ${mood}`);
+    endpoints.set(mood, body.id);
+    console.log(`      ${`/${mood}`.padEnd(8)} ${words}`);
+  }
+  await story.claim("what makes no sense is refused, with a reason", async () => {
+    const bad = [
+      await call<{ message: string }>("POST", `${url}/endpoints`, { url: "ftp://example.com" }),
+      await call<{ message: string }>("POST", `${url}/events`, {
+        type: "order.paid",
+        data: {},
+        colour: "red",
+      }),
+      await call<{ message: string }>("GET", `${url}/deliveries?state=maybe`),
+    ];
+    see(
+      bad.map(({ status }) => status),
+      [400, 400, 400],
+      "the answers to bad input",
+    );
+    return bad.map(({ body }) => body.message).join("\n      ");
+  });
+
+  story.chapter("3. One event, six deliveries");
+  const event = { id: "evt_first", type: "order.paid", data: { order: 1_001 } };
+  const posted = await call<{ deliveries: string[] }>("POST", `${url}/events`, event);
+  await story.claim("POST /events answers at once: the deliveries are background tasks", () => {
+    see(posted.status, 202, "POST /events");
+    see(posted.body.deliveries.length, 6, "the deliveries");
+    see(receiver.seen({ what: "took", mood: "slow" }).length, 0, "what the slow endpoint took by then");
+    return `202 after ${posted.ms} ms; the slow endpoint had not answered by then`;
+  });
+  await story.claim("ok took it, and could check who had sent it", async () => {
+    const { id, isSigned, nth } = await receiver.until({ what: "took", mood: "ok" }, giveUp);
+    see([id, isSigned, nth], [event.id, true, 1], "what arrived");
+    return `${id}, with a valid HMAC signature`;
+  });
+  await story.claim("slow took it, in its own time", async () => {
+    const ended = await ends(url, event.id, "slow");
+    see(ended.state, "delivered", "the delivery");
+    return `delivered in ${ended.attempts[0]?.ms} ms`;
+  });
+  await story.claim("flaky refused it twice, and was asked again", async () => {
+    const ended = await ends(url, event.id, "flaky");
+    see(
+      [ended.state, ...ended.attempts.map(({ status }) => status)],
+      ["delivered", 503, 503, 204],
+      "the delivery",
+    );
+    return attempts(ended);
+  });
+  await story.claim("the same event, sent again meanwhile, is known: nobody gets it twice", async () => {
+    const again = await call<{ isNew: boolean }>("POST", `${url}/events`, event);
+    see([again.status, again.body.isNew], [200, false], "POST /events, again");
+    see(receiver.seen({ what: "arrived", mood: "ok", id: event.id }).length, 1, "calls to ok");
+    return `200 ${JSON.stringify(again.body)}; ok was called once`;
+  });
+  for (const [mood, error] of [
+    ["fail", /^answered 500$/],
+    ["reset", /ECONNRESET|other side closed|socket hang up/],
+    ["hang", /^no answer within 1000 ms$/],
+  ] as const) {
+    await story.claim(
+      `${mood} was tried four times, with longer and longer pauses, then given up`,
+      async () => {
+        const ended = await ends(url, event.id, mood);
+        see([ended.state, ended.attempts.length], ["failed", 4], "the delivery");
+        for (const attempt of ended.attempts) {
+          if (!error.test(attempt.error ?? ""))
+            throw new Error(`attempt ${attempt.number}: ${attempt.error}`);
+        }
+        return attempts(ended);
+      },
+    );
+  }
+  await story.claim(
+    "a timed-out attempt was really over: its connection was closed before the next began",
+    async () => {
+      await receiver.until({ what: "hung up on", mood: "hang", id: event.id, nth: 4 }, giveUp);
+      const open = receiver
+        .seen({ what: "arrived", mood: "hang", id: event.id })
+        .map((sighting) => sighting.open);
+      see(open, [1, 1, 1, 1], "open calls to hang as each attempt arrived");
+      return "hang saw four calls, never two at a time, and each of them hung up";
+    },
+  );
+
+  story.chapter("4. Twelve events at once");
+  const burst: string[] = [];
+  for (let n = 0; n < 12; n++) {
+    const { body } = await call<{ id: string }>("POST", `${url}/events`, {
+      type: "stock.changed",
+      data: { n },
+    });
+    burst.push(body.id);
+  }
+  await story.claim("an endpoint is never called more than four at a time", async () => {
+    for (const id of burst) await receiver.until({ what: "took", mood: "slow", id }, giveUp);
+    const most = Math.max(...receiver.seen({ what: "arrived", mood: "slow" }).map(({ open }) => open));
+    see(most, 4, "the most calls open to slow");
+    return `slow took all ${burst.length}, at most ${most} at once`;
+  });
+  await story.claim("DELETE stops a delivery, and answers when it has stopped", async () => {
+    const pending = await call<Delivery[]>(
+      "GET",
+      `${url}/deliveries?state=pending&endpoint=${endpoints.get("hang")}`,
+    );
+    const answers = await Promise.all(
+      pending.body.map(({ id }) => call<Delivery>("DELETE", `${url}/deliveries/${id}`)),
+    );
+    const states = new Set(answers.filter(({ status }) => status === 200).map(({ body }) => body.state));
+    see([...states], ["cancelled"], "how the deliveries to hang ended");
+    const left = await call<Delivery[]>(
+      "GET",
+      `${url}/deliveries?state=pending&endpoint=${endpoints.get("hang")}`,
+    );
+    see(left.body.length, 0, "deliveries to hang that are left");
+    return `${answers.length} deliveries to hang were pending, and none is`;
+  });
+
+  story.chapter("5. Somebody hangs up");
+  await story.claim("what a client waited for ends when the client goes away", async () => {
+    const known = new Set(receiver.seen({ what: "arrived", mood: "hang" }).map(({ id }) => id));
+    const client = new AbortController();
+    const hungUp = call(
+      "POST",
+      `${url}/endpoints/${endpoints.get("hang")}/test`,
+      undefined,
+      client.signal,
+    ).catch((error: Error) => error.name);
+    const { id } = await receiver.until(
+      (it) => it.mood === "hang" && it.what === "arrived" && !known.has(it.id),
+      giveUp,
+    );
+    client.abort();
+    see(await hungUp, "AbortError", "what the client got");
+    await receiver.until({ what: "hung up on", mood: "hang", id }, giveUp);
+    const [line] = await service.untilLine(/the test of .* was cancelled.*/);
+    return `"${line}"; hang saw that call end`;
+  });
+  await story.claim("meanwhile a service of courier's own has asked everybody how they are", async () => {
+    for (const mood of ["fail", "reset", "hang"]) await service.untilLine(new RegExp(`/${mood} is down`));
+    for (const mood of ["ok", "slow", "flaky"]) await service.untilLine(new RegExp(`/${mood} is up`));
+    const { body } = await call<{ url: string; health: { state: string; note?: string } }[]>(
+      "GET",
+      `${url}/endpoints`,
+    );
+    return body
+      .map(
+        ({ url: at, health }) =>
+          `${new URL(at).pathname} ${health.state}${health.note ? ` (${health.note})` : ""}`,
+      )
+      .join(", ");
+  });
+
+  story.chapter("6. SIGTERM, with deliveries in flight");
+  const last = await call<{ id: string }>("POST", `${url}/events`, {
+    type: "order.paid",
+    data: { order: 1_002 },
+  });
+  await receiver.until({ what: "arrived", mood: "slow", id: last.body.id }, giveUp);
+  await receiver.until({ what: "arrived", mood: "hang", id: last.body.id }, giveUp);
+  see(
+    receiver.seen({ what: "took", mood: "slow", id: last.body.id }).length,
+    0,
+    "what slow took before the signal",
+  );
+  const signalled = performance.now();
+  service.process.kill("SIGTERM");
+  await story.claim("at once it says that it is about to go, and still takes what comes", async () => {
+    let ready = 200;
+    while (ready === 200) ready = (await call("GET", `${url}/readyz`, undefined, giveUp)).status;
+    const { status, body } = await call<{ id: string }>("POST", `${url}/events`, {
+      type: "order.paid",
+      data: {},
+    });
+    see([ready, status], [503, 202], "/readyz and POST /events");
+    await receiver.until({ what: "took", mood: "ok", id: body.id }, giveUp);
+    return `GET /readyz: ${ready}; POST /events: ${status}, and ok took ${body.id}`;
+  });
+  await story.claim("then nothing new comes in", async () => {
+    for (;;) {
+      const status = await call("GET", `${url}/healthz`, undefined, giveUp).then(
+        (answer) => answer.status,
+        () => "refused" as const,
+      );
+      if (status !== 200)
+        return status === "refused" ? "connections are refused" : `${status}, for open connections`;
+    }
+  });
+  await story.claim("what was on its way arrived: slow took its event after the signal", async () => {
+    await receiver.until({ what: "took", mood: "slow", id: last.body.id }, giveUp);
+    return `slow took ${last.body.id}`;
+  });
+  await story.claim("it ended by itself, in order", async () => {
+    const { code, signal } = await service.exit;
+    see([code, signal], [0, null], "exit code and signal");
+    return `exit code 0, ${((performance.now() - signalled) / 1_000).toFixed(1)} s after the signal`;
+  });
+  await story.claim("nothing is left undecided, and nothing had to be abandoned", async () => {
+    const [line, pending] = await service.untilLine(/^courier has ended: .*?(\d+) pending/);
+    see(pending, "0", "pending deliveries at the end");
+    const report = service.lines.at(-1) ?? "";
+    return `${line}\n      ${report}`;
+  });
+}
+
+/** Waits until a delivery has ended, and returns what courier knows of it. */
+async function ends(url: string, event: string, mood: Mood): Promise<Delivery> {
+  await service.untilLine(new RegExp(`^${event} → \\S+/${mood}: (delivered|failed|cancelled)`));
+  const { body } = await call<Delivery[]>("GET", `${url}/deliveries?event=${event}`);
+  const delivery = body.find((one) => one.url.endsWith(`/${mood}`));
+  if (delivery === undefined) throw new Error(`courier knows of no delivery of ${event} to ${mood}`);
+  return delivery;
+}
+
+function attempts(delivery: Delivery): string {
+  const words = delivery.attempts.map(({ status, error }) => error ?? `took it with ${status}`);
+  return `${delivery.attempts.length} attempts: ${words.join(", ")}`;
+}
