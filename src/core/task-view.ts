@@ -11,7 +11,7 @@ import { sayReady } from "./readiness.ts";
 import { blockInUse, spawnInTask } from "./spawn.ts";
 import { attemptSignal, drainSignal, stopErrorOf } from "./stop-signal.ts";
 import { handleOf } from "./task-handle.ts";
-import { ENDING, extrasOf, isTerminal } from "./task-node.ts";
+import { ENDING, extrasOf, isTerminal, RUNNING, stateOf } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import { ticks } from "./ticks.ts";
 import type { Attributes, GroupOptions, MapOptions, SpawnOptions } from "./options.ts";
@@ -156,7 +156,7 @@ export function refusalOf(node: TaskNode): Error | undefined {
 }
 
 function refuseIfOver(node: TaskNode, what: string): void {
-  if (!isTerminal(node) && (node.flags & ENDING) === 0) return;
+  if (stateOf(node) === RUNNING && (node.flags & ENDING) === 0) return;
   const path = taskPath(node);
-  throw new ScopeClosedError(`${path} has ended: ${what}() has nothing to hang on`, path);
+  throw new ScopeClosedError(`${path} runs no attempt: ${what}() has nothing to hang on`, path);
 }
