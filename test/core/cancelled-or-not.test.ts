@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { TaskCancelledError } from "../../src/core/index.ts";
+import { TaskCancelledError, TaskTimeoutError } from "../../src/core/index.ts";
 import { rejection, stubborn, turn, useStage } from "./stage.ts";
 
 const stage = useStage();
@@ -166,4 +166,35 @@ test("4.3 Cancelling a task that has ended changes nothing", async () => {
   await task;
   expect(await task.cancel()).toEqual({ state: "succeeded", value: 1 });
   expect(task.signal.aborted).toBe(false);
+});
+
+test("4.2 Cancelling: an AbortError thrown after a timeout: awaiters get the timeout", async () => {
+  const app = stage.open();
+  const task = app.spawn(
+    "a",
+    (self) =>
+      new Promise((_yes, no) => {
+        self.signal.addEventListener("abort", () => no(new DOMException("aborted", "AbortError")));
+      }),
+    { timeout: "1s" },
+  );
+  const error = rejection(task);
+  await stage.clock.advance("1s");
+  expect(await error).toBeInstanceOf(TaskTimeoutError);
+});
+
+test("4.2 Cancelling: something else thrown after a timeout is what awaiters get", async () => {
+  const app = stage.open();
+  const other = new Error("other");
+  const task = app.spawn(
+    "a",
+    async (self) => {
+      await rejection(self.sleep("1h"));
+      throw other;
+    },
+    { timeout: "1s" },
+  );
+  const error = rejection(task);
+  await stage.clock.advance("1s");
+  expect(await error).toBe(other);
 });

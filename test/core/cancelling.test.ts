@@ -348,3 +348,18 @@ test("4.2 Cancelling: a signal first read after the cancel is aborted already", 
   expect(aborted).toBe(true);
   expect(task.signal.aborted).toBe(true);
 });
+
+test("4.2 Cancelling: a loop of checkpoints is stopped by a cancel", async () => {
+  const app = stage.open();
+  let loops = 0;
+  const task = app.spawn("loop", async (self) => {
+    for (;;) {
+      loops++;
+      await self.checkpoint();
+    }
+  });
+  await turn();
+  await turn();
+  expect((await task.cancel()).state).toBe("cancelled");
+  expect(loops).toBeGreaterThan(0);
+});

@@ -218,3 +218,10 @@ test("4.1 scope.run inside a task: spawn is the scope's, the current task stays 
     expect(spawn("y", () => {}).path).toBe("app/a/y");
   });
 });
+
+test("4.2 Context: ambient spawn inside scope.run of a closed scope throws ScopeClosedError", async () => {
+  const app = stage.open();
+  const inner = app.scope("inner");
+  await inner.close();
+  expect(inner.run(() => thrown(() => spawn("x", () => {})))).toBeInstanceOf(ScopeClosedError);
+});

@@ -336,3 +336,47 @@ test("4.2 Deadlock: awaiting from outside of any task is no cycle", async () => 
   await turn();
   expect(outcome.state).toBe("pending");
 });
+
+test("4.2 Deadlock: awaiting one's own task in its defer", async () => {
+  const app = stage.open();
+  let error: unknown;
+  const task: Task<string> = app.spawn("a", (self) => {
+    self.defer(async () => {
+      error = await rejection(task);
+    });
+    return "value";
+  });
+  expect(await task).toBe("value");
+  expect(error).toBeInstanceOf(DeadlockError);
+});
+
+test("4.2 Deadlock: closing a scope in its own defer", async () => {
+  const app = stage.open();
+  let error: unknown;
+  app.defer(async () => {
+    error = await rejection(app.close());
+  });
+  await app.close();
+  expect(error).toBeInstanceOf(DeadlockError);
+});
+
+test("4.2 Deadlock: two tasks that cancel one another: both end, and one of them is told", async () => {
+  const app = stage.open();
+  const errors: unknown[] = [];
+  const tasks: Task<unknown>[] = [];
+  for (const n of [0, 1]) {
+    tasks.push(
+      app.spawn(`t${n}`, async (self) => {
+        await turn();
+        await tasks[1 - n]?.cancel().catch((error: unknown) => errors.push(error));
+        self.throwIfCancelled();
+      }),
+    );
+  }
+  const outcomes = Promise.all(tasks.map((task) => task.outcome()));
+  await turn();
+  await turn();
+  expect((await outcomes).map((outcome) => outcome.state)).toEqual(["cancelled", "cancelled"]);
+  expect(errors).toHaveLength(1);
+  expect(errors[0]).toBeInstanceOf(DeadlockError);
+});

@@ -345,3 +345,17 @@ test("4.2 Delivery: a failure of an adopted promise is delivered like any other"
 function flat(errors: readonly unknown[]): unknown[] {
   return errors.flatMap((error): unknown[] => (error instanceof AggregateError ? error.errors : [error]));
 }
+
+test("4.3 every failure is delivered, never to nobody: an awaiter that was cancelled before does not count", async () => {
+  const delivered: unknown[] = [];
+  const app = stage.open("app", { onError: (error) => delivered.push(error) });
+  const gate = deferred();
+  const error = new Error("boom");
+  const bad = app.spawn("bad", () => gate.promise);
+  const awaiter = app.spawn("awaiter", () => bad.then(() => {}));
+  await turn();
+  await awaiter.cancel();
+  gate.reject(error);
+  await turn();
+  expect(delivered).toEqual([error]);
+});

@@ -262,3 +262,56 @@ test("4.2 Ending: ... of a root that is cancel-all, to the default reporter", as
   expect(app.state).toBe("closed");
   expect(stage.takeReports().join("\n")).toContain("boom");
 });
+
+test("4.2 Ending: a cancel-all scope closes by a failure that somebody awaited, too", async () => {
+  const delivered: unknown[] = [];
+  const app = stage.open("app", { onError: (error) => delivered.push(error) });
+  const inner = app.scope("inner", { onFailure: "cancel-all" });
+  const error = new Error("x");
+  const bad = inner.spawn("bad", () => Promise.reject(error));
+  expect(await rejection(bad)).toBe(error);
+  await turn();
+  await turn();
+  expect(inner.state).toBe("closed");
+  expect(delivered).toEqual([error]);
+});
+
+test("4.2 Ending: a cancel-all scope is not closed by a failure of its tasks' children", async () => {
+  const app = stage.open("app", { onError: () => {} });
+  const inner = app.scope("inner", { onFailure: "cancel-all" });
+  inner.spawn("a", async (self) => {
+    self.spawn("bad", () => Promise.reject(new Error("x")));
+    await self.sleep("1h");
+  });
+  await turn();
+  await turn();
+  expect(inner.state).toBe("open");
+});
+
+test("4.2 Ending: a scope and its parent closed at once: each has its report", async () => {
+  const app = stage.open();
+  const inner = app.scope("inner");
+  inner.spawn("a", (task) => task.shield(() => task.sleep("1s")));
+  await turn();
+  const reports = Promise.all([inner.close(), app.close()]);
+  await stage.clock.advance("1s");
+  const [one, two] = await reports;
+  expect(one).toMatchObject({ path: "app/inner", cancelled: 0, succeeded: 1 });
+  expect(two).toMatchObject({ path: "app", cancelled: 0, succeeded: 1 });
+});
+
+test("4.2 Ending: a child scope that drains within a parent that drains keeps its own deadline", async () => {
+  const app = stage.open();
+  const inner = app.scope("inner");
+  const a = inner.spawn("a", (task) => task.sleep("1h"));
+  const b = app.spawn("b", (task) => task.sleep("1h"));
+  await turn();
+  const one = inner.close({ drain: "1s" });
+  const two = app.close({ drain: "2s" });
+  await stage.clock.advance("1s");
+  await one;
+  expect([a.state, b.state]).toEqual(["cancelled", "running"]);
+  await stage.clock.advance("1s");
+  await two;
+  expect(b.state).toBe("cancelled");
+});

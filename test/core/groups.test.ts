@@ -1,13 +1,14 @@
 import { expect, test } from "vitest";
 import {
   ScopeClosedError,
+  TaskAbandonedError,
   TaskCancelledError,
   sleep,
   spawn,
   type Scope,
   type Task,
 } from "../../src/core/index.ts";
-import { deferred, rejection, thrown, track, turn, useStage } from "./stage.ts";
+import { deferred, forever, rejection, thrown, track, turn, useStage } from "./stage.ts";
 
 const stage = useStage();
 
@@ -334,3 +335,26 @@ test("4.2 Groups: a group's scope is closed with the group", async () => {
   expect(scope?.state).toBe("closed");
   expect(thrown(() => scope?.spawn("late", () => {}))).toBeInstanceOf(ScopeClosedError);
 });
+
+test("4.2 Groups: a group whose body does not stop is abandoned", async () => {
+  const app = stage.open();
+  const group = app.group("g", () => forever(), { timeout: "1s", grace: "1s" });
+  const error = rejection(group);
+  await stage.clock.advance("2s");
+  expect(await error).toBeInstanceOf(TaskAbandonedError);
+});
+
+test("4.2 Groups: a member that does not stop is abandoned, and the group fails", async () => {
+  const app = stage.open();
+  const error = new Error("boom");
+  const group = app.group("g", (scope) => {
+    scope.spawn("stubborn", () => forever(), { grace: "1s" });
+    scope.spawn("bad", () => Promise.reject(error));
+  });
+  const outcome = track(group.outcome());
+  await stage.clock.advance("1s");
+  expect(outcome.state).toBe("fulfilled");
+  expect(JSON.stringify((outcome.value as { state: string }).state)).toBe('"failed"');
+});
+
+test.todo("4.2 Groups: ambient spawn in a shield or timeout of the body fails the group like any other");

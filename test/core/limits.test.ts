@@ -236,3 +236,42 @@ test("4.2 Limits: a retried task holds its slot's place: never more at once than
   expect(all.state).toBe("fulfilled");
   expect(most).toBe(1);
 });
+
+test("4.2 Limits: a slot is held from spawn on, also over back-off", async () => {
+  const app = stage.open("app", { concurrency: 1 });
+  const flaky = app.spawn(
+    "flaky",
+    (self) => (self.attempt === 1 ? Promise.reject(new Error("x")) : "second"),
+    { retry: { attempts: 2, kind: "constant", min: "1s", jitter: "none" } },
+  );
+  const next = app.spawn("next", () => stage.now());
+  await turn();
+  expect(flaky.state).toBe("retrying");
+  expect(next.state).toBe("waiting");
+  await stage.clock.advance("1s");
+  expect(await next).toBe(1000);
+});
+
+test("4.2 Limits: the runs of a schedule are its children, and wait for no slot", async () => {
+  const app = stage.open("app", { concurrency: 1 });
+  let runs = 0;
+  app.every("s", "1s", () => void runs++);
+  await stage.clock.advance("3s");
+  expect(runs).toBe(3);
+});
+
+test("4.2 Limits: a producer that awaits room before each spawn never meets a full queue", async () => {
+  const app = stage.open("app", { concurrency: 3, queue: 0 });
+  let done = 0;
+  app.service("producer", async (self) => {
+    for (let n = 0; n < 10; n++) {
+      await self.scope.untilRoom();
+      self.scope.spawn("job", async (job) => {
+        await job.sleep("1s");
+        done++;
+      });
+    }
+  });
+  await stage.clock.advance("1m");
+  expect(done).toBe(10);
+});

@@ -222,3 +222,16 @@ test("4.1 retry: an abandoned attempt's error says so", async () => {
   await stage.clock.advance("2s");
   expect(await error).toBeInstanceOf(TaskAbandonedError);
 });
+
+test("4.1 retry: a deadline ends the back-off too", async () => {
+  const app = stage.open();
+  const task = app.spawn("a", () => Promise.reject(new Error("x")), {
+    deadline: "1500ms",
+    retry: { attempts: 9, ...everySecond },
+  });
+  const error = rejection(task);
+  await stage.clock.advance("1499ms");
+  expect(task.state).toBe("retrying");
+  await stage.clock.advance("1ms");
+  expect(await error).toBeInstanceOf(TaskTimeoutError);
+});

@@ -340,38 +340,6 @@ test("4.2 Services: a service cancelled in back-off is not started again", async
   expect(log).toHaveLength(1);
 });
 
-const strategies = [
-  ["one-for-one", ["b"]],
-  ["one-for-all", ["a", "b", "c"]],
-  ["rest-for-one", ["b", "c"]],
-] as const;
-
-test.each(strategies)("4.1 strategy %s: a crash of b restarts %s", async (strategy, restarted) => {
-  const app = stage.open("app", { strategy });
-  const log: string[] = [];
-  const gate = deferred();
-  for (const name of ["a", "b", "c"]) {
-    app.service(
-      name,
-      async (task) => {
-        log.push(name);
-        if (name === "b" && task.attempt === 1) {
-          await gate.promise;
-          throw new Error("crash");
-        }
-        await task.sleep("365d");
-      },
-      { backoff },
-    );
-  }
-  await turn();
-  expect(log.splice(0)).toEqual(["a", "b", "c"]);
-  gate.resolve();
-  await stage.clock.advance("1s");
-  expect(log).toEqual(restarted);
-  expect(app.stats()).toMatchObject({ live: 3, cancelled: 0, failed: 0 });
-});
-
 test("4.1 task.ready() outside of a service is an error or nothing, never a crash of the process", async () => {
   const app = stage.open();
   const task = app.spawn("a", (self) => {

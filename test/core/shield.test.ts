@@ -10,7 +10,7 @@ import {
   type Task,
   type TaskContext,
 } from "../../src/core/index.ts";
-import { deferred, forever, rejection, track, turn, useStage } from "./stage.ts";
+import { deferred, forever, journal, rejection, track, turn, useStage } from "./stage.ts";
 
 const stage = useStage();
 
@@ -295,4 +295,78 @@ test("4.2 Shield: a shield of a task that nobody cancels is invisible", async ()
   await stage.clock.advance("1s");
   await task;
   expect(app.stats()).toMatchObject({ live: 0, spawned: 1, succeeded: 1 });
+});
+
+test("4.2 Shield: close({ grace }) brings the hard deadline forward", async () => {
+  const app = stage.open();
+  const log: number[] = [];
+  app.spawn(
+    "a",
+    async (self) => {
+      await self.shield(async (signal) => {
+        signal.addEventListener("abort", () => log.push(stage.now()));
+        await rejection(self.sleep("1h"));
+      });
+      self.throwIfCancelled();
+    },
+    { grace: "1h" },
+  );
+  await turn();
+  const closing = app.close({ grace: "2s" });
+  await stage.clock.advance("2s");
+  expect(await closing).toMatchObject({ cancelled: 1, abandoned: [] });
+  expect(log).toEqual([2000]);
+});
+
+test("4.2 Shield: ... and 1 s after it what is still shielded is abandoned", async () => {
+  const app = stage.open();
+  const task = app.spawn("a", (self) => self.shield(() => forever()), { grace: "1h" });
+  await turn();
+  const closing = track(app.close({ grace: "2s" }));
+  await stage.clock.advance("2999ms");
+  expect(task.state).toBe("cancelling");
+  await stage.clock.advance("1ms");
+  expect(task.state).toBe("abandoned");
+  expect(closing.state).toBe("fulfilled");
+  stage.takeReports();
+});
+
+test("4.2 Shield: a child in a shield is abandoned with its ancestor, leaves first", async () => {
+  const app = stage.open();
+  const ends = journal(app, "end");
+  const task = app.spawn(
+    "top",
+    async (self) => {
+      await self.shield(async () => {
+        await self.spawn("middle", (middle) => middle.spawn("leaf", () => forever(), { grace: "1h" }), {
+          grace: "1h",
+        });
+      });
+    },
+    { grace: "1s" },
+  );
+  void task.outcome();
+  await turn();
+  void task.cancel();
+  await stage.clock.advance("2s");
+  expect(ends).toEqual(["end leaf", "end middle", "end top"]);
+  stage.takeReports();
+});
+
+test("4.2 Shield: scope.spawn of the task's own scope is allowed too while the scope closes", async () => {
+  const app = stage.open();
+  const made: unknown[] = [];
+  const task = app.spawn("a", async (self) => {
+    await self.shield(async () => {
+      await self.sleep("1s");
+      made.push(await self.scope.spawn("save", () => "saved"));
+    });
+    self.throwIfCancelled();
+  });
+  await turn();
+  const closing = app.close();
+  await stage.clock.advance("1s");
+  await closing;
+  expect(made).toEqual(["saved"]);
+  expect(task.state).toBe("cancelled");
 });

@@ -1,0 +1,63 @@
+import { expect, test } from "vitest";
+import { deferred, turn, useStage } from "./stage.ts";
+
+const stage = useStage();
+const backoff = { kind: "constant", min: "1s", jitter: "none" } as const;
+
+const strategies = [
+  ["one-for-one", ["b"]],
+  ["one-for-all", ["a", "b", "c"]],
+  ["rest-for-one", ["b", "c"]],
+] as const;
+
+test.each(strategies)("4.1 strategy %s: a crash of b restarts %s", async (strategy, restarted) => {
+  const app = stage.open("app", { strategy });
+  const log: string[] = [];
+  const gate = deferred();
+  for (const name of ["a", "b", "c"]) {
+    app.service(
+      name,
+      async (task) => {
+        log.push(name);
+        if (name === "b" && task.attempt === 1) {
+          await gate.promise;
+          throw new Error("crash");
+        }
+        await task.sleep("365d");
+      },
+      { backoff },
+    );
+  }
+  await turn();
+  expect(log.splice(0)).toEqual(["a", "b", "c"]);
+  gate.resolve();
+  await stage.clock.advance("2s");
+  expect(log).toEqual(restarted);
+  expect(app.stats()).toMatchObject({ live: 3, cancelled: 0, failed: 0 });
+});
+
+test("4.1 strategy one-for-all: services that crash at once, and again, end up running", async () => {
+  const app = stage.open("app", { strategy: "one-for-all" });
+  const log: string[] = [];
+  app.service(
+    "a",
+    async (task) => {
+      log.push(`a${task.attempt}`);
+      if (task.attempt < 3) throw new Error("a");
+      await task.sleep("1h");
+    },
+    { backoff },
+  );
+  app.service(
+    "b",
+    async (task) => {
+      log.push(`b${task.attempt}`);
+      if (task.attempt < 2) throw new Error("b");
+      await task.sleep("1h");
+    },
+    { backoff },
+  );
+  await stage.clock.advance("10s");
+  expect(app.stats().live).toBe(2);
+  expect([...app.tasks()].map((info) => info.state)).toEqual(["running", "running"]);
+});
