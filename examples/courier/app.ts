@@ -1,15 +1,18 @@
 import { randomBytes } from "node:crypto";
 import Fastify, { type FastifyInstance } from "fastify";
-import type { Duration, Scope } from "holdfast";
+import type { Scope } from "holdfast";
 import holdfast from "holdfast/fastify";
 import { Agent } from "undici";
 
-import { Courier, defaults, messageOf, type Log, type Settings } from "./deliver.ts";
+import { Courier } from "./deliver.ts";
 import { post } from "./post.ts";
 import { deliveryQuery, endpointInput, eventInput } from "./schemas.ts";
 import type { DeliveryQuery, EndpointInput, EventInput } from "./schemas.ts";
+import { defaults, type Log, type Settings } from "./settings.ts";
 import { makeSecret } from "./signature.ts";
 import { MemoryStore, type Endpoint, type Store } from "./store.ts";
+import { keepUp } from "./upkeep.ts";
+import { messageOf } from "./words.ts";
 
 export interface Options {
   readonly store?: Store;
@@ -29,12 +32,11 @@ export async function buildApp(scope: Scope, options: Options = {}): Promise<Fas
   const settings = { ...defaults, ...options.settings };
 
   const app = Fastify({
-    forceCloseConnections: "idle",
     // What is not known is an error, rather than silently taken away.
     ajv: { customOptions: { removeAdditional: false } },
     bodyLimit: 256 * 1_024,
   });
-  // Registered before the routes, and before what the routes use: it has to know of both.
+  // Before the routes: it has to see each of them.
   await app.register(holdfast, { scope });
 
   // The scope closes it after the last delivery that uses it.
@@ -45,7 +47,9 @@ export async function buildApp(scope: Scope, options: Options = {}): Promise<Fas
     log(`courier has ended: ${counts.join(", ")}`);
   });
 
-  const courier = new Courier({ scope: app.background, store, http, settings, log });
+  const tools = { scope: app.background, store, http, settings, log };
+  const courier = new Courier(tools);
+  keepUp(tools);
 
   app.post<{ Body: EndpointInput }>(
     "/endpoints",
@@ -136,25 +140,6 @@ export async function listen(
     if (port !== undefined || (error as NodeJS.ErrnoException).code !== "EADDRINUSE") throw error;
     return app.listen({ host: "127.0.0.1", port: 0 });
   }
-}
-
-/** What the environment says. */
-export function settingsFrom(env: NodeJS.ProcessEnv): {
-  port: number | undefined;
-  settings: Partial<Settings>;
-} {
-  const duration = (name: string): Duration | undefined => env[name] as Duration | undefined;
-  const timeout = duration("COURIER_TIMEOUT");
-  const backoff = duration("COURIER_BACKOFF");
-  const health = duration("COURIER_HEALTH");
-  return {
-    port: env["PORT"] === undefined ? undefined : Number(env["PORT"]),
-    settings: {
-      ...(timeout !== undefined && { timeout }),
-      ...(backoff !== undefined && { backoff }),
-      ...(health !== undefined && { health }),
-    },
-  };
 }
 
 function withoutSecret({ id, url, createdAt, health }: Endpoint): Omit<Endpoint, "secret"> {

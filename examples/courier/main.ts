@@ -1,12 +1,13 @@
 import { main } from "holdfast";
 
-import { buildApp, listen, settingsFrom } from "./app.ts";
+import { buildApp, listen } from "./app.ts";
+import { fromEnvironment } from "./settings.ts";
 
 /** The service alone, as one would deploy it. `start.ts` runs it beside a receiver and some traffic. */
 await main(
   "courier",
   async (scope) => {
-    const { port, settings } = settingsFrom(process.env);
+    const { port, settings } = fromEnvironment(process.env);
     const app = await buildApp(scope, { settings });
     console.log(`courier listens at ${await listen(app, port, 4100)}`);
   },

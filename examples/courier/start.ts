@@ -1,16 +1,17 @@
 import { main, type Scope } from "holdfast";
 
-import { buildApp, listen, settingsFrom } from "./app.ts";
+import { buildApp, listen } from "./app.ts";
 import { moods, Receiver, type Mood } from "./receiver.ts";
+import { fromEnvironment } from "./settings.ts";
 import { makeSecret } from "./signature.ts";
 
 /** `npm start`: courier, a receiver that is as unreliable as receivers are, and an event every two seconds. */
 await main("courier", async (scope) => {
-  const { port, settings } = settingsFrom(process.env);
+  const { port, settings } = fromEnvironment(process.env);
 
   // Opened first, so closed last: the deliveries that are still on their way at the end have somewhere to go.
   const receiver = new Receiver();
-  await receiver.listen(0);
+  await receiver.listen(4101).catch(() => receiver.listen(0));
   scope.defer(() => receiver.close());
 
   const app = await buildApp(scope, { settings });

@@ -1,3 +1,5 @@
+import type { CloseReport, ScopeTree, TaskTree } from "holdfast";
+
 import { moods, Receiver, type Mood } from "./receiver.ts";
 import { makeSecret } from "./signature.ts";
 import type { Delivery } from "./store.ts";
@@ -109,18 +111,14 @@ async function tell(): Promise<void> {
     ["reset", /ECONNRESET|other side closed|socket hang up/],
     ["hang", /^no answer within 1000 ms$/],
   ] as const) {
-    await story.claim(
-      `${mood} was tried four times, with longer and longer pauses, then given up`,
-      async () => {
-        const ended = await ends(url, event.id, mood);
-        see([ended.state, ended.attempts.length], ["failed", 4], "the delivery");
-        for (const attempt of ended.attempts) {
-          if (!error.test(attempt.error ?? ""))
-            throw new Error(`attempt ${attempt.number}: ${attempt.error}`);
-        }
-        return attempts(ended);
-      },
-    );
+    await story.claim(`${mood} was tried four times, then given up`, async () => {
+      const ended = await ends(url, event.id, mood);
+      see([ended.state, ended.attempts.length], ["failed", 4], "the delivery");
+      for (const attempt of ended.attempts) {
+        if (!error.test(attempt.error ?? "")) throw new Error(`attempt ${attempt.number}: ${attempt.error}`);
+      }
+      return attempts(ended);
+    });
   }
   await story.claim(
     "a timed-out attempt was really over: its connection was closed before the next began",
@@ -148,6 +146,18 @@ async function tell(): Promise<void> {
     const most = Math.max(...receiver.seen({ what: "arrived", mood: "slow" }).map(({ open }) => open));
     see(most, 4, "the most calls open to slow");
     return `slow took all ${burst.length}, at most ${most} at once`;
+  });
+  await story.claim("what has outlived its request is listed, with the request it came from", async () => {
+    const { body } = await call<{ scope: ScopeTree }>("GET", `${url}/tasks`);
+    const tasksOf = (name: string): readonly TaskTree[] =>
+      body.scope.scopes.find((it) => it.name === name)?.tasks ?? [];
+    const fanOuts = tasksOf("background").filter(({ name }) => name === "fan-out");
+    const origins = new Set(
+      fanOuts.map(({ attributes }) => `${attributes["method"]} ${attributes["route"]}`),
+    );
+    see([...origins], ["POST /events"], "where the tasks in the background come from");
+    const [first] = fanOuts;
+    return `${fanOuts.length} live, one of them of ${first?.attributes["event"]}, from ${first?.attributes["request"]}, long answered`;
   });
   await story.claim("DELETE stops a delivery, and answers when it has stopped", async () => {
     const pending = await call<Delivery[]>(
@@ -246,11 +256,15 @@ async function tell(): Promise<void> {
     see([code, signal], [0, null], "exit code and signal");
     return `exit code 0, ${((performance.now() - signalled) / 1_000).toFixed(1)} s after the signal`;
   });
-  await story.claim("nothing is left undecided, and nothing had to be abandoned", async () => {
-    const [line, pending] = await service.untilLine(/^courier has ended: .*?(\d+) pending/);
-    see(pending, "0", "pending deliveries at the end");
-    const report = service.lines.at(-1) ?? "";
-    return `${line}\n      ${report}`;
+  await story.claim("its last words account for everything: nothing pending, nothing abandoned", async () => {
+    const [line] = await service.untilLine(/^courier has ended: 0 pending.*/);
+    const [words] = await service.untilLine(/^\{"holdfast":"report".*/);
+    const report = JSON.parse(words) as CloseReport & { cause: string; signal: string; exitCode: number };
+    const { cause, signal, exitCode, abandoned, errors } = report;
+    const clean = { cause: "signal", signal: "SIGTERM", exitCode: 0, abandoned: [], errors: [] };
+    see({ cause, signal, exitCode, abandoned, errors }, clean, "the report");
+    const { succeeded, failed, cancelled } = report;
+    return `${line}\n      tasks that ended after the signal: ${succeeded} succeeded, ${failed} failed, ${cancelled} cancelled`;
   });
 }
 

@@ -6,7 +6,7 @@ import type {
   HookHandlerDoneFunction,
   RouteHandlerMethod,
 } from "fastify";
-import { ScopeClosedError } from "../core/index.ts";
+import { ScopeClosedError, TaskCancelledError } from "../core/index.ts";
 import type { Scope } from "../core/index.ts";
 import type { Duration } from "../core/words.ts";
 import { AppShutdown } from "./app-shutdown.ts";
@@ -142,8 +142,8 @@ function begin(
     request[RUN] = requests.begin(incoming, next);
   } catch (error) {
     if (!(error instanceof ScopeClosedError)) throw error;
-    reply.header("connection", "close").code(503);
-    next(Object.assign(new Error("the server is shutting down", { cause: error }), { statusCode: 503 }));
+    reply.header("connection", "close");
+    next(unavailable("the server is shutting down", error));
   }
 }
 
@@ -153,8 +153,20 @@ function tracked(handler: RouteHandlerMethod): RouteHandlerMethod {
     const result: unknown = handler.call(this, request, reply);
     // `return reply` waits for the response, and so for us.
     if (request[RUN] == null || result === reply || !isThenable(result)) return result;
-    return request[RUN].handling(result);
+    return request[RUN].handling(result, (reason, isOver) => {
+      if (!isOver) throw unavailable("the request was cancelled", reason);
+      // Nobody is left to be answered, and nothing went wrong.
+      reply.hijack();
+      request.log.info(
+        reason instanceof TaskCancelledError ? String(reason.reason) : "the request was cancelled",
+      );
+      return undefined;
+    });
   };
+}
+
+function unavailable(message: string, cause: unknown): Error {
+  return Object.assign(new Error(message, { cause }), { statusCode: 503 });
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

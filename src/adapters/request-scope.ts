@@ -103,17 +103,24 @@ export class RequestRun {
     return storage.run(context, () => withOrigin(this.#incoming.origin, fn));
   }
 
-  /** The handler's promise is part of the request: returns one to be awaited in its place. */
-  handling<R>(promise: PromiseLike<R>): Promise<R> {
+  /**
+   * The handler's promise is part of the request: returns one to be awaited in its place. Where it rejects because the
+   * request was cancelled, `onCancelled` decides what comes of it; `isOver`: nobody is left to be answered.
+   */
+  handling<R>(promise: PromiseLike<R>, onCancelled: (reason: unknown, isOver: boolean) => R): Promise<R> {
     this.#handlers++;
     // Made native once: a lazy thenable, as of a query builder, would do its work for each who calls `then`.
-    const native = Promise.resolve(promise);
-    const returned = (): void => {
-      this.#handlers--;
-      this.check();
-    };
-    native.then(returned, returned);
-    return native;
+    return Promise.resolve(promise).then(
+      (value) => {
+        this.#returned();
+        return value;
+      },
+      (error: unknown) => {
+        const reason = this.#returned();
+        if (reason === undefined || !isBecauseOf(error, reason)) throw error;
+        return onCancelled(reason, this.#isClosed);
+      },
+    );
   }
 
   /** Ends the task if nothing is left to wait for. */
@@ -122,6 +129,14 @@ export class RequestRun {
     if (this.#isClosed) this.#end(this.#isSent ? undefined : this.#task.signal.reason);
     // Whoever took the response over has it; what runs for it are tasks of the scope, and a drain waits for those.
     else if (this.#requests.isStopping && this.#incoming.isDetached()) this.#end(undefined);
+  }
+
+  /** Returns why the request was cancelled; undefined where it was not. */
+  #returned(): unknown {
+    this.#handlers--;
+    this.check();
+    const signal = this.#task?.signal;
+    return signal?.aborted === true ? signal.reason : undefined;
   }
 
   #run(task: TaskContext, next: () => void): Promise<void> {
@@ -161,4 +176,12 @@ export class RequestRun {
     if (reason === undefined) this.#resolve();
     else this.#reject(reason);
   }
+}
+
+/** Whether an error is a cancellation, was caused by it, or is what an aborted call of Node's throws. */
+function isBecauseOf(error: unknown, reason: unknown): boolean {
+  for (let cause = error, depth = 0; cause instanceof Error && depth < 8; cause = cause.cause, depth++) {
+    if (cause === reason || cause.name === "AbortError") return true;
+  }
+  return false;
 }

@@ -116,6 +116,48 @@ test("a client that goes away cancels the request's tasks, its handler and what 
   expect(ended(scope, "GET /")).toMatchObject({ state: "cancelled" });
 });
 
+test("a handler that is cancelled when nobody is left to be answered is no error: no error hook runs, the log says it in a line", async () => {
+  const lines: string[] = [];
+  const errors: string[] = [];
+  const started = gate();
+  const { port, scope } = await serve(
+    (app) => {
+      app.addHook("onError", (_request, _reply, error, done) => {
+        errors.push(error.message);
+        done();
+      });
+      app.get("/listens", async () => {
+        started.open();
+        await sleep("1h");
+      });
+      app.get("/lingers", async (_request, reply) => {
+        reply.send("answered");
+        await sleep("1h");
+      });
+      app.get("/fails", async (request) => {
+        await new Promise((resolve) => request.scope.signal.addEventListener("abort", resolve));
+        throw new Error("of its own");
+      });
+    },
+    { server: { logger: { level: "info", stream: { write: (line: string) => void lines.push(line) } } } },
+  );
+  const client = callAndHold(port, "/listens");
+  await started.promise;
+  client.destroy();
+  await scope.untilIdle();
+  expect((await call(port, "/lingers")).text).toBe("answered");
+  await scope.untilIdle();
+  const other = callAndHold(port, "/fails");
+  await new Promise((resolve) => scope.on("start", resolve));
+  other.destroy();
+  await scope.untilIdle();
+  const said = lines.map((line) => JSON.parse(line) as { level: number; msg: string });
+  expect(said.filter(({ msg }) => msg === "the client went away").map(({ level }) => level)).toEqual([30]);
+  expect(said.filter(({ msg }) => msg === "the response was sent").map(({ level }) => level)).toEqual([30]);
+  expect(said.filter(({ level }) => level > 30).map(({ msg }) => msg)).toEqual(["of its own"]);
+  expect(errors).toEqual(["of its own"]);
+});
+
 test("the request lasts until its handler has returned, though the client is gone and it does not listen", async () => {
   const started = gate();
   const release = gate();

@@ -279,7 +279,10 @@ test("when drain is over, a handler that listens answers, and one that does not 
   stubborn.catch(() => undefined);
   await Promise.all(started.map(({ promise }) => promise));
   const report = await scope.close({ drain: 10, grace: 50 });
-  expect((await answer).status).toBe(500);
+  expect(await answer).toMatchObject({
+    status: 503,
+    text: expect.stringContaining("the request was cancelled"),
+  });
   expect(report.abandoned.map(({ path }) => path)).toEqual(["app/requests/req-2/GET /stubborn"]);
   expect(report.errors).toEqual([]);
   await expect(stubborn).rejects.toThrow("socket hang up");
