@@ -53,6 +53,8 @@ export class Gate implements Intake {
     }
     const around = scope.parent === undefined ? undefined : gateOf(scope.parent);
     if (around !== undefined) {
+      if (!around.isReady) this.sayNotReady();
+      if (!around.isOpen) void this.stop();
       this.#leave.push(
         around.onNotReady(() => this.sayNotReady()),
         around.onStop(() => this.stop()),

@@ -1,0 +1,139 @@
+/* oxlint-disable house/one-clock -- this thread exists for when the main thread, and with it the clock of the house, stands still */
+
+/** What the guard thread is started with. */
+export interface GuardData {
+  readonly signals: readonly (readonly [name: string, number: number])[];
+  /** From the first signal to the end of the process, in ms. */
+  readonly within: number;
+  /** A second signal counts from here on, in ms after the first. */
+  readonly apart: number;
+  /** Two float64: see `FIRST_SIGNAL` and `ANSWERED` in guard.ts. */
+  readonly shared: SharedArrayBuffer;
+  /** An expression that calls `interrupt` in the main thread, without its argument list. */
+  readonly interrupt: string;
+  readonly words: GuardWords;
+}
+
+/** What to write where the main thread cannot. */
+export interface GuardWords {
+  /** A report as JSON; what the guard knows better replaces fields in it. */
+  readonly record?: Readonly<Record<string, unknown>>;
+  /** The same for a terminal. */
+  readonly text?: string;
+}
+
+/** From the main thread: the process has to be gone `within` ms, if not sooner. */
+export interface GuardOrder {
+  readonly within: number;
+  readonly words: GuardWords;
+}
+
+/**
+ * The whole of the guard thread. It is started from its own source text, so that it needs no file beside the bundle
+ * that holdfast may be part of: **it must not refer to anything outside of itself**.
+ *
+ * Signals reach it although the main thread is blocked: libuv tells every event loop that watches a signal. Node has
+ * no public way to watch one from a worker, but its internal signal handle does it in any thread; it is there under
+ * `--expose-internals`, which this thread alone is given. Where that is gone some day, the guard still keeps every
+ * deadline that the main thread asks for.
+ */
+export function guard(): void {
+  const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
+  const { writeSync } = process.getBuiltinModule("node:fs");
+  const data = workerData as GuardData;
+  const shared = new Float64Array(data.shared);
+  const startedAt = performance.now();
+  /** How long the main thread may take to answer an interruption: past it, it stands in native code. */
+  const patience = 500;
+  /** How long it may take to deal with a second signal by itself. */
+  const courtesy = 1000;
+  const longestTimer = 2 ** 31 - 1;
+  let words = data.words;
+  let first: { readonly name: string; readonly at: number } | undefined;
+  let dueAt = Infinity;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let isActing = false;
+
+  function arm(within: number): void {
+    const at = performance.now() + within;
+    if (at >= dueAt) return;
+    dueAt = at;
+    look();
+  }
+
+  function look(): void {
+    clearTimeout(timer);
+    const left = dueAt - performance.now();
+    if (left > 0) timer = setTimeout(look, Math.min(left, longestTimer));
+    else act("deadline", 1, first?.name);
+  }
+
+  function onSignal(name: string, number: number): void {
+    const at = performance.now();
+    if (first === undefined) {
+      first = { name, at };
+      shared[0] = Date.now();
+      arm(data.within);
+    } else if (at - first.at >= data.apart) {
+      setTimeout(act, courtesy, "signal", 128 + number, name);
+    }
+  }
+
+  /** Has the main thread say its last words and exit, from inside of whatever holds it; else does both here. */
+  function act(why: "deadline" | "signal", exitCode: number, signal: string | undefined): void {
+    if (isActing) return;
+    isActing = true;
+    setTimeout(giveUp, patience);
+    try {
+      const { Session } = process.getBuiltinModule("node:inspector");
+      const session = new Session();
+      session.connectToMainThread();
+      const expression = `${data.interrupt}(${JSON.stringify({ why, signal, exitCode })})`;
+      session.post("Runtime.evaluate", { expression });
+    } catch {
+      // A Node without an inspector, or one that may not be used.
+      kill();
+    }
+  }
+
+  /** A main thread that has answered, on a busy machine, may have as long again to say its words. */
+  function giveUp(): void {
+    if (shared[1] === 0) kill();
+    else setTimeout(kill, patience);
+  }
+
+  function kill(): void {
+    const ms = Math.round(performance.now() - (first?.at ?? startedAt));
+    const signal = first === undefined ? {} : { cause: "signal", signal: first.name };
+    const record = words.record && { ...words.record, ...signal, ms, exitCode: 137 };
+    try {
+      writeSync(2, `${record === undefined ? words.text : JSON.stringify(record)}\n`);
+    } catch {
+      // Nobody reads stderr any more; the process has to go all the same.
+    }
+    process.kill(process.pid, "SIGKILL");
+  }
+
+  parentPort?.on("message", (order: GuardOrder) => {
+    words = order.words;
+    arm(order.within);
+  });
+  let hears = true;
+  try {
+    const internals = process.getBuiltinModule("internal/test/binding") as unknown as {
+      internalBinding(name: "signal_wrap"): {
+        Signal: new () => { onsignal: () => void; start(number: number): number };
+      };
+    };
+    const { Signal } = internals.internalBinding("signal_wrap");
+    for (const [name, number] of data.signals) {
+      const handle = new Signal();
+      handle.onsignal = () => onSignal(name, number);
+      if (handle.start(number) !== 0) hears = false;
+    }
+  } catch {
+    hears = false;
+  }
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the port of a worker takes none
+  parentPort?.postMessage({ hears });
+}

@@ -1,0 +1,105 @@
+import { Worker } from "node:worker_threads";
+import { wall } from "../core/clock.ts";
+import { guard } from "./guard-thread.ts";
+import type { GuardData, GuardOrder, GuardWords } from "./guard-thread.ts";
+
+/** What the guard is started with, but for what it shares. */
+export type GuardOptions = Omit<GuardData, "shared" | "interrupt">;
+
+/** What the two threads share, by index: when the first signal came, in ms since the epoch, 0 before… */
+const FIRST_SIGNAL = 0;
+/** …and whether the main thread has answered an interruption. */
+const ANSWERED = 1;
+
+/** The registry's function, as the guard's interruption finds it. */
+const INTERRUPT = 'globalThis[Symbol.for("holdfast")]?.interrupt?.';
+
+/**
+ * Keeps the deadline of a shutdown from a thread of its own: a main thread that is blocked, before a signal or after
+ * it, cannot keep one. The thread sleeps in its event loop: some 10 to 20 MB, and no work while nothing happens.
+ */
+export class Guard {
+  #worker: Worker | undefined;
+  readonly #shared: Float64Array;
+
+  private constructor(shared: SharedArrayBuffer) {
+    this.#shared = new Float64Array(shared);
+  }
+
+  /** Resolves when it watches; also where it cannot be had (a permission that is not given): that is warned of. */
+  static async start(options: GuardOptions): Promise<Guard> {
+    const shared = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT);
+    const own = new Guard(shared);
+    try {
+      const workerData: GuardData = { ...options, shared, interrupt: INTERRUPT };
+      // `__name` is what bundlers wrap functions in to keep their names.
+      const source = `const __name = (fn) => fn; (${guard.toString()})();`;
+      const worker = new Worker(source, {
+        eval: true,
+        name: "holdfast guard",
+        workerData,
+        // No preloads of the application, neither from its flags nor from NODE_OPTIONS.
+        env: {},
+        execArgv: ["--expose-internals", "--no-warnings"],
+        resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 },
+      });
+      own.#worker = worker;
+      await own.#untilReady(worker);
+      worker.unref();
+    } catch (error) {
+      own.#lost(error);
+    }
+    return own;
+  }
+
+  #untilReady(worker: Worker): Promise<void> {
+    return new Promise((resolve) => {
+      const done = (): void => resolve();
+      worker.once("message", ({ hears }: { hears: boolean }) => {
+        if (!hears)
+          warn("it cannot hear signals in this Node: a loop that blocks before one is not ended by it");
+        done();
+      });
+      worker.once("error", (error) => {
+        this.#lost(error);
+        done();
+      });
+      worker.once("exit", done);
+    });
+  }
+
+  #lost(error: unknown): void {
+    this.#worker = undefined;
+    warn(error instanceof Error ? error.message : String(error));
+  }
+
+  /** How long ago the first signal reached the process, in ms: longer than a moment where the loop was blocked. */
+  get lateness(): number {
+    const at = this.#shared[FIRST_SIGNAL] ?? 0;
+    return at === 0 ? 0 : Math.max(0, wall() - at);
+  }
+
+  /** The process has to be gone within so many ms, if no sooner end was asked for; and what to say where it must be killed. */
+  order(within: number, words: GuardWords): void {
+    this.#worker?.postMessage({ within, words } satisfies GuardOrder);
+  }
+
+  /** The main thread was interrupted and is at its last words. */
+  answer(): void {
+    this.#shared[ANSWERED] = 1;
+  }
+
+  /** Ends the thread. */
+  async stop(): Promise<void> {
+    const worker = this.#worker;
+    this.#worker = undefined;
+    await worker?.terminate();
+  }
+}
+
+function warn(why: string): void {
+  process.emitWarning(`a shutdown's deadline is not kept while the event loop is blocked: ${why}`, {
+    type: "HoldfastWarning",
+    code: "HF_NO_GUARD",
+  });
+}

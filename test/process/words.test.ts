@@ -1,0 +1,110 @@
+import { describe, expect, test } from "vitest";
+import { openScope } from "../../src/core/index.ts";
+import type { TaskInfo } from "../../src/core/index.ts";
+import { toReport } from "../../src/process/report.ts";
+import type { ReportParts } from "../../src/process/report.ts";
+import { toJson, toText } from "../../src/process/words.ts";
+
+const parts: ReportParts = {
+  name: "courier",
+  cause: "signal",
+  signal: "SIGTERM",
+  startedAt: 0,
+  exitCode: 1,
+  succeeded: 2,
+  failed: 0,
+  cancelled: 1,
+  lost: 0,
+  abandoned: [],
+  errors: [],
+};
+
+function task(id: number, more: Partial<TaskInfo> = {}): TaskInfo {
+  return {
+    id,
+    name: "mail",
+    path: "courier/mail",
+    state: "abandoned",
+    attempt: 1,
+    createdAt: 0,
+    attributes: {},
+    children: 0,
+    ...more,
+  };
+}
+
+describe("the report", () => {
+  test("is one line of JSON, with the documented fields in their order", () => {
+    const report = toReport({ ...parts, abandoned: [task(3, { key: "mail:7", attributes: { user: 7 } })] });
+    const line = toJson(report);
+    expect(line).not.toContain("\n");
+    expect(Object.keys(JSON.parse(line) as object)).toEqual([
+      "holdfast",
+      "name",
+      "pid",
+      "cause",
+      "ms",
+      "exitCode",
+      "signal",
+      "succeeded",
+      "failed",
+      "cancelled",
+      "lost",
+      "abandoned",
+      "errors",
+    ]);
+    expect(report.abandoned).toEqual([
+      {
+        path: "courier/mail",
+        id: 3,
+        state: "abandoned",
+        age: expect.any(Number) as number,
+        attempt: 1,
+        key: "mail:7",
+        attributes: { user: 7 },
+      },
+    ]);
+  });
+
+  test("says what it left out", () => {
+    const report = toReport({
+      ...parts,
+      abandoned: Array.from({ length: 150 }, (_, id) => task(id)),
+      errors: Array.from({ length: 30 }, (_, i) => ({ name: "Error", message: String(i) })),
+    });
+    expect(report.abandoned).toHaveLength(100);
+    expect(report.errors).toHaveLength(20);
+    expect(report.omitted).toEqual({ abandoned: 50, errors: 10 });
+    expect(toText(report, new Set())).toMatch(/150 would not stop.*\n(.*\n){20} {2}… and 130 more/);
+  });
+
+  test("survives attributes that do not go into JSON", () => {
+    const loop: Record<string, unknown> = {};
+    loop["self"] = loop;
+    const report = toReport({ ...parts, abandoned: [task(1, { attributes: loop })] });
+    expect(JSON.parse(toJson(report))).toMatchObject({
+      abandoned: [{ path: "courier/mail", attributes: "[not JSON]" }],
+    });
+  });
+
+  test("for people: the cause, the counts, causes of errors, and no error twice", () => {
+    const shown = { name: "Error", message: "seen before" };
+    const error = { name: "Error", message: "no database", cause: { name: "Error", message: "refused" } };
+    const text = toText(toReport({ ...parts, errors: [shown, error] }), new Set([shown]));
+    expect(text.replace(/after .*?:/, "after …:")).toBe(
+      [
+        "courier: SIGTERM: ended after …: 2 succeeded, 1 cancelled; exit code 1",
+        "  Error: no database",
+        "    caused by Error: refused",
+      ].join("\n"),
+    );
+  });
+});
+
+test("a live task of a real scope fits in", async () => {
+  const scope = openScope("courier");
+  const sleeping = scope.spawn("sleeping", (own) => own.sleep("1h"));
+  const report = toReport({ ...parts, abandoned: [...scope.tasks()] });
+  expect(report.abandoned).toMatchObject([{ path: "courier/sleeping", id: sleeping.id }]);
+  await scope.close();
+});
