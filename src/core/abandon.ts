@@ -38,8 +38,8 @@ function isCleanup(node: TaskNode): boolean {
 /** Ends one task of which nothing below lives any more. */
 export function giveUp(node: TaskNode): void {
   if (isTerminal(node)) return;
-  const { extras } = node;
-  const cause = extras?.stopError ?? extras?.heldTimeout ?? extras?.cancelError;
+  const { stop } = node;
+  const cause = stop?.error ?? stop?.heldTimeout ?? stop?.cancelError;
   settle(node, ABANDONED, new TaskAbandonedError(taskPath(node), graceOf(node), cause));
   if ((node.flags & HIDDEN) !== 0) return;
   emitFinding(node);

@@ -1,12 +1,14 @@
 import { giveUp } from "./abandon.ts";
-import { callLater, clearTimer, coarseNow } from "./clock.ts";
+import { callLater, coarseNow } from "./clock.ts";
 import { storage } from "./context.ts";
-import { cancelScope, cancelTask, expireAttempt } from "./cancel.ts";
+import { cancelScope, cancelTask } from "./cancel.ts";
 import type { Demand } from "./cancel.ts";
 import { isThenable } from "./delivery.ts";
 import { taskPath } from "./describe.ts";
 import { TaskTimeoutError } from "./errors.ts";
 import { channels, emitTask, isHeard } from "./events.ts";
+import { clearGrace } from "./grace.ts";
+import { expireAttempt } from "./expire.ts";
 import { finishAttempt } from "./finish.ts";
 import { openGroupScope } from "./group-scope.ts";
 import { CLOSED, CLOSING } from "./scope-node.ts";
@@ -46,6 +48,8 @@ export function begin(node: TaskNode): void {
   node.startedAt = coarseNow();
   const run = node.run as Run<unknown>;
   if ((node.flags & KEEPS_RUN) === 0) node.run = undefined;
+  clearGrace(node.stop);
+  node.stop = undefined;
   const { extras } = node;
   if (extras !== undefined) prepare(node, extras);
   if (isHeard(scope, channels.start)) emitTask(node, "start");
@@ -97,10 +101,7 @@ export function beginAdopted(node: TaskNode, promise: PromiseLike<unknown>): voi
 function prepare(node: TaskNode, extras: TaskExtras): void {
   extras.attempt++;
   extras.go = undefined;
-  extras.stopError = undefined;
   extras.attemptController = undefined;
-  extras.graceEndsAt = Infinity;
-  clearTimer(extras.graceTimer);
   if (extras.timeout !== undefined) extras.timeoutTimer = callLater(extras.timeout, timeIsUp, node);
   if ((node.flags & GROUP) !== 0) openGroupScope(node, extras);
 }

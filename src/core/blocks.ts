@@ -1,4 +1,4 @@
-import { applyHeldTimeout } from "./cancel.ts";
+import { applyHeldTimeout } from "./expire.ts";
 import { toMs } from "./duration.ts";
 import { ScopeClosedError } from "./errors.ts";
 import { taskPath } from "./describe.ts";

@@ -1,19 +1,30 @@
 import { abandon } from "./abandon.ts";
-import { graceOf } from "./grace.ts";
-import { callLater, clearTimer, now } from "./clock.ts";
+import { graceOf, setGrace } from "./grace.ts";
+import { clearTimer, now } from "./clock.ts";
 import { scopePath, taskPath } from "./describe.ts";
-import { TaskCancelledError } from "./errors.ts";
-import type { CancelSource, TaskTimeoutError } from "./errors.ts";
+import { cancelWords, TaskCancelledError } from "./errors.ts";
+import type { CancelSource } from "./errors.ts";
 import { emitState, emitTrouble } from "./events.ts";
 import { refuseRoom } from "./room.ts";
 import { CLOSING } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { settle } from "./settle.ts";
 import {
-  ADOPTED, BODY_DONE, CANCELLED, CANCEL_ASKED, ENDING, extrasOf, FAILED, GRACE_OVER, HIDDEN, isTerminal, RUNNING, SHIELD,
-  stateOf, STOPPING,
-} from "./task-node.ts"; // prettier-ignore
-import type { TaskNode } from "./task-node.ts";
+  ADOPTED,
+  BODY_DONE,
+  CANCELLED,
+  CANCEL_ASKED,
+  ENDING,
+  GRACE_OVER,
+  HIDDEN,
+  RUNNING,
+  SHIELD,
+  STOPPING,
+  isTerminal,
+  stateOf,
+  stopOf,
+} from "./task-node.ts";
+import type { StopError, TaskNode } from "./task-node.ts";
 import { inMotion, scopeMayAdvance } from "./work.ts";
 import type { Wait } from "./wait.ts";
 
@@ -25,6 +36,8 @@ export interface Demand {
   readonly reason: unknown;
   /** A ceiling on the grace of all that it reaches, in ms. */
   readonly grace: number;
+  /** What all of its errors say, kept for the next: one cancel may reach a hundred thousand. */
+  words?: string;
 }
 
 /** How long a shield may still run after the end of grace, in ms. */
@@ -39,7 +52,7 @@ export function cancelTask(node: TaskNode, demand: Demand): void {
 }
 
 /** Cancels those on the stack, whose parents have been asked to stop, and all below them. */
-function cancelBelow(open: TaskNode[], demand: Demand, scopes?: ScopeNode[]): void {
+export function cancelBelow(open: TaskNode[], demand: Demand, scopes?: ScopeNode[]): void {
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     cancelOne(next, demandOfParent(next, demand), open, scopes);
   }
@@ -90,32 +103,31 @@ export function scopeCancellation(scope: ScopeNode): TaskCancelledError {
 
 function cancelOne(node: TaskNode, demand: Demand, open: TaskNode[], scopes?: ScopeNode[]): void {
   if (isTerminal(node) || (node.flags & SHIELD) !== 0) return;
-  const extras = extrasOf(node);
   if ((node.flags & CANCEL_ASKED) !== 0) {
     limitGrace(node, demand.grace);
     return;
   }
   node.flags |= CANCEL_ASKED;
-  const error = (extras.cancelError ??= newCancellation(node, demand));
+  const error = (stopOf(node).cancelError ??= newCancellation(node, demand));
   emitTrouble(node, "cancel", error);
   if (stateOf(node) !== RUNNING || (node.flags & ADOPTED) !== 0) {
     // Not started, in back-off, or not ours to stop.
-    extras.taskController?.abort(error);
+    node.extras?.taskController?.abort(error);
     settle(node, CANCELLED, error);
     return;
   }
   stopAttempt(node, error, demand, open, scopes);
-  extras.taskController?.abort(error);
+  node.extras?.taskController?.abort(error);
 }
 
-function newCancellation(node: TaskNode, demand: Demand): TaskCancelledError | TaskTimeoutError {
+function newCancellation(node: TaskNode, demand: Demand): StopError {
   // A block is part of its task: what is thrown in it is the task's own.
-  const shared = (node.flags & HIDDEN) === 0 ? undefined : node.parent?.extras?.stopError;
+  const shared = (node.flags & HIDDEN) === 0 ? undefined : node.parent?.stop?.error;
   if (shared !== undefined) return shared;
   // The stack would be that of the canceller, at most of the price of a cancel.
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
-  const error = new TaskCancelledError(taskPath(node), demand);
+  const error = new TaskCancelledError(taskPath(node), demand, (demand.words ??= cancelWords(demand)));
   Error.stackTraceLimit = limit;
   return error;
 }
@@ -124,30 +136,29 @@ function newCancellation(node: TaskNode, demand: Demand): TaskCancelledError | T
  * The attempt is to stop: its waits reject, its signal aborts, its children are cancelled, its grace begins.
  * The children go onto `open`, the scopes below onto `scopes` or are dealt with at once.
  */
-function stopAttempt(
+export function stopAttempt(
   node: TaskNode,
-  error: TaskCancelledError | TaskTimeoutError,
+  error: StopError,
   demand: Demand,
   open: TaskNode[],
   scopes?: ScopeNode[],
 ): void {
-  const extras = extrasOf(node);
   const isFirst = (node.flags & STOPPING) === 0;
   if (isFirst) {
     node.flags |= STOPPING;
-    extras.stopError = error;
+    stopOf(node).error = error;
     rejectWaits(node, error);
   }
   // The clean-up that runs has its own limit.
   if ((node.flags & ENDING) === 0) limitGrace(node, Math.min(demand.grace, graceOf(node)));
   for (let child = node.children; child !== undefined; child = child.prev) open.push(child);
-  const { group } = extras;
+  const group = node.extras?.group;
   if (group !== undefined && group.state < CLOSING) {
     const own = heardFrom(node, demand);
     if (scopes === undefined) cancelScope(group, own);
     else scopes.push(group);
   }
-  if (isFirst) extras.attemptController?.abort(error);
+  if (isFirst) node.extras?.attemptController?.abort(error);
 }
 
 function rejectWaits(node: TaskNode, error: unknown): void {
@@ -159,45 +170,6 @@ function rejectWaits(node: TaskNode, error: unknown): void {
   }
 }
 
-/** The whole task is out of time. */
-export function expireTask(node: TaskNode, error: TaskTimeoutError): void {
-  if (isTerminal(node)) return;
-  const extras = extrasOf(node);
-  if ((node.flags & CANCEL_ASKED) !== 0) return;
-  if (stateOf(node) !== RUNNING || (node.flags & ADOPTED) !== 0) {
-    node.flags |= CANCEL_ASKED;
-    extras.cancelError = error;
-    extras.taskController?.abort(error);
-    settle(node, FAILED, error);
-    return;
-  }
-  if (extras.shields > 0) {
-    holdTimeout(node, error, true);
-    return;
-  }
-  node.flags |= CANCEL_ASKED;
-  extras.cancelError = error;
-  expireAttempt(node, error);
-  extras.taskController?.abort(error);
-}
-
-/** The attempt is out of time. During a shield that takes effect when the shield ends, or with the end of grace. */
-export function expireAttempt(node: TaskNode, error: TaskTimeoutError): void {
-  if (isTerminal(node) || (node.flags & (STOPPING | ENDING)) !== 0) return;
-  if ((node.flags & ADOPTED) !== 0) {
-    expireTask(node, error);
-    return;
-  }
-  if (extrasOf(node).shields > 0) {
-    holdTimeout(node, error, false);
-    return;
-  }
-  const demand: Demand = { source: "deadline", by: taskPath(node), reason: error, grace: Infinity };
-  const open: TaskNode[] = [];
-  stopAttempt(node, error, demand, open);
-  cancelBelow(open, demand);
-}
-
 /** An attempt is stopped, though its task is not cancelled: a service's, to start anew; a group's, as it fails. */
 export function stopForSibling(node: TaskNode, demand: Demand): void {
   if (isTerminal(node) || stateOf(node) !== RUNNING) return;
@@ -206,41 +178,11 @@ export function stopForSibling(node: TaskNode, demand: Demand): void {
   cancelBelow(open, demand);
 }
 
-function holdTimeout(node: TaskNode, error: TaskTimeoutError, isWhole: boolean): void {
-  const extras = extrasOf(node);
-  if (isWhole || extras.heldTimeout === undefined) {
-    extras.heldTimeout = error;
-    extras.heldIsWhole = isWhole;
-  }
-  limitGrace(node, graceOf(node));
-}
-
-/** The last shield of a task has ended: a timeout that waited for it takes effect, with a grace of its own. */
-export function applyHeldTimeout(node: TaskNode): void {
-  const { extras } = node;
-  const error = extras?.heldTimeout;
-  if (extras === undefined || error === undefined || extras.shields > 0 || isTerminal(node)) return;
-  const isWhole = extras.heldIsWhole;
-  extras.heldTimeout = undefined;
-  extras.heldIsWhole = false;
-  if ((node.flags & CANCEL_ASKED) === 0) {
-    clearTimer(extras.graceTimer);
-    extras.graceTimer = undefined;
-    extras.graceEndsAt = Infinity;
-  }
-  if (isWhole) expireTask(node, error);
-  else expireAttempt(node, error);
-}
-
 /** Lets the grace end within `ms`, if it does not end sooner. */
-function limitGrace(node: TaskNode, ms: number): void {
-  const extras = extrasOf(node);
+export function limitGrace(node: TaskNode, ms: number): void {
   if (ms === Infinity || (node.flags & ENDING) !== 0) return;
-  const endsAt = now() + ms;
-  if (endsAt >= extras.graceEndsAt) return;
-  clearTimer(extras.graceTimer);
-  extras.graceEndsAt = endsAt;
-  extras.graceTimer = callLater(ms, graceIsUp, node);
+  const stop = stopOf(node);
+  if (now() + ms < stop.graceEndsAt) setGrace(node, stop, ms, graceIsUp);
 }
 
 function graceIsUp(node: TaskNode): void {
@@ -253,9 +195,7 @@ function graceIsOver(first: TaskNode): void {
     if (isTerminal(node) || (node.flags & ENDING) !== 0) continue;
     if ((node.flags & GRACE_OVER) === 0 && hurryShields(node)) {
       node.flags |= GRACE_OVER;
-      const extras = extrasOf(node);
-      clearTimer(extras.graceTimer);
-      extras.graceTimer = callLater(SHIELD_EXTRA, graceIsUp, node);
+      setGrace(node, stopOf(node), SHIELD_EXTRA, graceIsUp);
     } else if ((node.flags & BODY_DONE) !== 0) {
       // It has stopped; what has not are its children, and theirs is over with its own.
       for (let child = node.children; child !== undefined; child = child.prev) pushUnlessCleanup(child, open);
@@ -273,7 +213,7 @@ function pushUnlessCleanup(node: TaskNode, open: TaskNode[]): void {
 
 /** Aborts the shields that are open in a task. Returns whether there were any. */
 function hurryShields(node: TaskNode): boolean {
-  const error = node.extras?.stopError ?? node.extras?.heldTimeout;
+  const error = node.stop?.error ?? node.stop?.heldTimeout;
   let found = false;
   const open: TaskNode[] = [];
   for (let child = node.children; child !== undefined; child = child.prev) open.push(child);

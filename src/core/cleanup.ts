@@ -58,5 +58,5 @@ export function runCleanups(
 }
 
 function failureOf(node: TaskNode): unknown {
-  return stateOf(node) === ABANDONED ? (node.extras?.stopError ?? node.result) : node.result;
+  return stateOf(node) === ABANDONED ? (node.stop?.error ?? node.result) : node.result;
 }

@@ -157,8 +157,13 @@ export function replaceClock(replacement: ClockDriver): () => void {
 /** Resolves in a later turn of the platform's event loop, whatever clock is in place: microtasks and ticks are done. */
 export function untilTurn(): Promise<void> {
   return new Promise((resolve) => {
-    outside(() => platformImmediate(resolve));
+    nextTurn(resolve);
   });
+}
+
+/** Calls `fn` in a later turn of the platform's event loop, after timers and I/O have had theirs. */
+export function nextTurn(fn: () => void): void {
+  outside(() => platformImmediate(fn));
 }
 
 const platformImmediate = setImmediate;

@@ -43,11 +43,16 @@ export function scopePath(scope: ScopeNode): string {
   return scope.path as unknown as string;
 }
 
+/** A scope's path with the slash behind it: what the paths of its tasks share. */
+function scopePrefix(scope: ScopeNode): string {
+  return (scope.prefix ??= `${scopePath(scope)}/`);
+}
+
 /** Where a task stands: `courier/requests/welcome-mail`. Built when asked; kept for tasks that have children. */
 export function taskPath(node: TaskNode): string {
   const task = visibleTask(node);
   const above = parentPath(task);
-  return `${above ?? scopePath(task.scope)}/${task.name}`;
+  return above === undefined ? scopePrefix(task.scope) + task.name : `${above}/${task.name}`;
 }
 
 /** The path of the task that a task is a child of; undefined for one that stands in its scope. */

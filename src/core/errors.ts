@@ -50,18 +50,27 @@ export class TaskCancelledError extends HoldfastError implements CancelDetail {
   readonly source: CancelSource;
   readonly by: string | undefined;
   readonly reason: unknown;
-  constructor(path: string, detail: CancelDetail) {
+  constructor(path: string, detail: CancelDetail, words: string = cancelWords(detail)) {
     const { source, by, reason } = detail;
-    const words =
-      typeof reason === "string" ? `: ${reason}` : reason instanceof Error ? `: ${reason.message}` : "";
-    super(
-      `${path} was cancelled (${source}${by === undefined || by === path ? "" : ` ${by}`})${words}`,
-      path,
-      reason === undefined ? undefined : { cause: reason },
-    );
+    super(path + words, path, reason === undefined ? undefined : { cause: reason });
     this.source = source;
     this.by = by;
     this.reason = reason;
+  }
+}
+
+/** What a cancellation says after the path of its task. */
+export function cancelWords({ source, by, reason }: CancelDetail): string {
+  const why =
+    typeof reason === "string" ? `: ${reason}` : reason instanceof Error ? `: ${safeMessage(reason)}` : "";
+  return ` was cancelled (${source}${by === undefined ? "" : ` ${by}`})${why}`;
+}
+
+function safeMessage(error: Error): string {
+  try {
+    return String(error.message);
+  } catch {
+    return "an error whose own properties throw";
   }
 }
 

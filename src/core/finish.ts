@@ -1,4 +1,5 @@
 import { callLater, clearTimer } from "./clock.ts";
+import { clearGrace } from "./grace.ts";
 import { runCleanups } from "./cleanup.ts";
 import { noteError } from "./close-report.ts";
 import { deliverTo } from "./delivery.ts";
@@ -17,12 +18,12 @@ import { inMotion } from "./work.ts";
 
 /** The body and the children of an attempt have ended: cleans up, then ends the task or starts another attempt. */
 export function finishAttempt(node: TaskNode): void {
-  const extras = extrasOf(node);
-  clearTimer(extras.timeoutTimer);
-  clearTimer(extras.graceTimer);
+  const { extras } = node;
+  clearTimer(extras?.timeoutTimer);
+  clearGrace(node.stop);
   node.flags |= ENDING;
-  const { defers } = extras;
-  if (defers === undefined || defers.length === 0) {
+  const defers = extras?.defers;
+  if (extras === undefined || defers === undefined || defers.length === 0) {
     conclude(node);
     return;
   }
@@ -37,8 +38,12 @@ export function finishAttempt(node: TaskNode): void {
 }
 
 function conclude(node: TaskNode): void {
-  const extras = extrasOf(node);
+  const { extras } = node;
   const verdict = judge(node);
+  if (extras === undefined) {
+    settle(node, verdict.state, verdict.result);
+    return;
+  }
   tellCleanupErrors(node, extras, verdict);
   if (extras.service !== undefined && isKeptRunning(node)) {
     endService(node, extras.service, verdict);

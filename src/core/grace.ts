@@ -1,5 +1,6 @@
-import { HIDDEN } from "./task-node.ts";
-import type { TaskNode } from "./task-node.ts";
+import { clearTimer, now, setTimer, Timer } from "./clock.ts";
+import { HIDDEN, isTerminal } from "./task-node.ts";
+import type { Stop, TaskNode } from "./task-node.ts";
 
 /** Its own grace, in ms. A hidden block has that of its task. */
 export function graceOf(node: TaskNode): number {
@@ -7,4 +8,53 @@ export function graceOf(node: TaskNode): number {
   while ((task.flags & HIDDEN) !== 0 && task.extras?.grace === undefined && task.parent !== undefined)
     task = task.parent;
   return task.extras?.grace ?? task.scope.settings.grace;
+}
+
+/** One timer for all tasks whose grace ends in the same millisecond: one cancel may reach a hundred thousand. */
+export class GraceTimer extends Timer {
+  readonly #tasks: TaskNode[] = [];
+  readonly #isOver: (node: TaskNode) => void;
+  #live = 0;
+
+  constructor(isOver: (node: TaskNode) => void) {
+    super();
+    this.#isOver = isOver;
+  }
+
+  add(node: TaskNode): void {
+    this.#tasks.push(node);
+    this.#live++;
+  }
+
+  /** One of them needs it no more; without any it is off the clock. */
+  leave(): void {
+    if (--this.#live === 0) clearTimer(this);
+  }
+
+  onTime(): void {
+    for (const node of this.#tasks) if (node.stop?.grace === this && !isTerminal(node)) this.#isOver(node);
+  }
+}
+
+let newest: GraceTimer | undefined;
+
+/** Calls `isOver` for the task `ms` from now, in place of what was to call it before. */
+export function setGrace(node: TaskNode, stop: Stop, ms: number, isOver: (node: TaskNode) => void): void {
+  clearGrace(stop);
+  const endsAt = Math.ceil(now() + ms);
+  if (newest === undefined || newest.when !== endsAt || newest.heapIndex < 0) {
+    newest = new GraceTimer(isOver);
+    setTimer(newest, ms);
+  }
+  newest.add(node);
+  stop.grace = newest;
+  stop.graceEndsAt = endsAt;
+}
+
+/** Its grace does not end any more. */
+export function clearGrace(stop: Stop | undefined): void {
+  if (stop?.grace === undefined) return;
+  stop.grace.leave();
+  stop.grace = undefined;
+  stop.graceEndsAt = Infinity;
 }

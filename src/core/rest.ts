@@ -1,5 +1,6 @@
 import { now, toWall } from "./clock.ts";
 import { describeError } from "./errors.ts";
+import { clearGrace } from "./grace.ts";
 import { endWaits } from "./settle.ts";
 import { ENDING, extrasOf, RETRYING, setState, stateOf, STOPPING } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
@@ -23,7 +24,8 @@ export function rest(node: TaskNode, error: unknown): void {
     ...(error === undefined ? {} : { error: describeError(error) }),
   });
   extras.group = undefined;
-  extras.stopError = undefined;
+  clearGrace(node.stop);
+  node.stop = undefined;
 }
 
 /** The back-off is over. */

@@ -110,6 +110,7 @@ export class ScopeNode {
   /** A service's last error that came up to here. */
   escalation: { readonly error: unknown } | undefined = undefined;
   path: string | undefined = undefined;
+  prefix: string | undefined = undefined;
 
   constructor(
     name: string,

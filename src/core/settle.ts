@@ -3,6 +3,7 @@ import { clearTimer, coarseNow } from "./clock.ts";
 import { deliver } from "./delivery.ts";
 import { attemptOf, detailOf, parentPath, taskPath } from "./describe.ts";
 import { ScopeClosedError } from "./errors.ts";
+import { clearGrace } from "./grace.ts";
 import { channels, emitLate, emitTask, isHeard } from "./events.ts";
 import { idleMayBe, removeBusy } from "./busy.ts";
 import type { ScopeNode } from "./scope-node.ts";
@@ -27,6 +28,7 @@ export function settle(node: TaskNode, state: number, result: unknown): void {
   node.run = undefined;
   node.result = result;
   leaveOwner(node);
+  if (node.stop !== undefined) clearGrace(node.stop);
   if (extras !== undefined) {
     clearTimers(extras);
     const signal = extras.options?.signal;
@@ -74,7 +76,6 @@ function leaveOwner(node: TaskNode): void {
 function clearTimers(extras: TaskExtras): void {
   clearTimer(extras.timeoutTimer);
   clearTimer(extras.deadlineTimer);
-  clearTimer(extras.graceTimer);
   clearTimer(extras.delayTimer);
   extras.delayTimer = undefined;
 }

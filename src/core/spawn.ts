@@ -1,6 +1,7 @@
 import { admit, admitLater, needsSlot, oldestQueued, wouldQueue } from "./admission.ts";
 import { beginAdopted, prepareNext, start } from "./attempt.ts";
-import { cancelTask, expireTask } from "./cancel.ts";
+import { cancelTask } from "./cancel.ts";
+import { expireTask } from "./expire.ts";
 import { callLater, coarseNow, wall } from "./clock.ts";
 import { currentNode } from "./context.ts";
 import { isWithin, scopePath, scopeState, taskPath } from "./describe.ts";
@@ -65,7 +66,7 @@ function refuseUnlessAlive(parent: TaskNode, name: string): void {
   }
   if ((parent.flags & (STOPPING | CANCEL_ASKED)) !== 0) {
     const path = taskPath(parent);
-    const cause = parent.extras?.stopError ?? parent.extras?.cancelError;
+    const cause = parent.stop?.error ?? parent.stop?.cancelError;
     throw new ScopeClosedError(`${path} is being cancelled: ${JSON.stringify(name)} was not started`, path, {
       cause,
     });

@@ -7,14 +7,14 @@ import type { TaskCancelledError, TaskTimeoutError } from "./errors.ts";
 
 /** Why this attempt is to stop; undefined while it is not. */
 export function stopErrorOf(node: TaskNode): TaskCancelledError | TaskTimeoutError | undefined {
-  return (node.flags & STOPPING) === 0 ? undefined : node.extras?.stopError;
+  return (node.flags & STOPPING) === 0 ? undefined : node.stop?.error;
 }
 
 /** The signal of the attempt, made when first read. */
 export function attemptSignal(node: TaskNode): AbortSignal {
   const extras = extrasOf(node);
   const controller = (extras.attemptController ??= new AbortController());
-  if (!controller.signal.aborted && (node.flags & STOPPING) !== 0) controller.abort(extras.stopError);
+  if (!controller.signal.aborted && (node.flags & STOPPING) !== 0) controller.abort(node.stop?.error);
   return controller.signal;
 }
 
@@ -22,7 +22,8 @@ export function attemptSignal(node: TaskNode): AbortSignal {
 export function taskSignal(node: TaskNode): AbortSignal {
   const extras = extrasOf(node);
   const controller = (extras.taskController ??= new AbortController());
-  if (!controller.signal.aborted && (node.flags & CANCEL_ASKED) !== 0) controller.abort(extras.cancelError);
+  if (!controller.signal.aborted && (node.flags & CANCEL_ASKED) !== 0)
+    controller.abort(node.stop?.cancelError);
   return controller.signal;
 }
 

@@ -1,5 +1,6 @@
 import type { TaskCancelledError, TaskTimeoutError } from "./errors.ts";
 import type { Timer } from "./clock.ts";
+import type { GraceTimer } from "./grace.ts";
 import type { QueueEntry, Pool } from "./limits.ts";
 import type { Retry, ServiceState } from "./restart.ts";
 import type { ScopeNode, ScopeSettings } from "./scope-node.ts";
@@ -72,13 +73,6 @@ const STATE_NAMES: readonly TaskState[] = [
 export class TaskExtras {
   options: SpawnOptions | undefined = undefined;
   attempt = 0;
-  /** Why the whole task was asked to stop, made when first needed. */
-  cancelError: TaskCancelledError | TaskTimeoutError | undefined = undefined;
-  /** Why this attempt was asked to stop. */
-  stopError: TaskCancelledError | TaskTimeoutError | undefined = undefined;
-  /** A timeout that fired during a shield. */
-  heldTimeout: TaskTimeoutError | undefined = undefined;
-  heldIsWhole = false;
   /** How long it may take to stop, in ms, where that is not its scope's. */
   grace: number | undefined = undefined;
   taskController: AbortController | undefined = undefined;
@@ -87,8 +81,6 @@ export class TaskExtras {
   timeout: number | undefined = undefined;
   timeoutTimer: Timer | undefined = undefined;
   deadlineTimer: Timer | undefined = undefined;
-  graceTimer: Timer | undefined = undefined;
-  graceEndsAt = Infinity;
   /** Of the delay or of the back-off. */
   delayTimer: Timer | undefined = undefined;
   /** Starts the next attempt, in the async context that it was made in. */
@@ -124,6 +116,22 @@ export class TaskExtras {
   timeoutKind: "attempt" | "block" | "cleanup" = "attempt";
 }
 
+/** What is known of a stop: of an attempt, or of the whole task. Most tasks never have one. */
+export class Stop {
+  /** Why this attempt is to stop; undefined while a timeout waits for a shield to end. */
+  error: StopError | undefined = undefined;
+  /** Why the whole task is to stop. */
+  cancelError: StopError | undefined = undefined;
+  /** When its grace is over, on the clock of `now()`. */
+  graceEndsAt = Infinity;
+  grace: GraceTimer | undefined = undefined;
+  /** A timeout that fired during a shield, and whether it is the whole task's. */
+  heldTimeout: TaskTimeoutError | undefined = undefined;
+  heldIsWhole = false;
+}
+
+export type StopError = TaskCancelledError | TaskTimeoutError;
+
 /** A task as holdfast sees it: data only. What may be done with it is in the files that say so. */
 export class TaskNode {
   readonly id: number;
@@ -154,6 +162,7 @@ export class TaskNode {
   waits: Wait | undefined = undefined;
   /** Who waits for it. */
   waiters: Wait | undefined = undefined;
+  stop: Stop | undefined = undefined;
   extras: TaskExtras | undefined = undefined;
 
   constructor(
@@ -173,6 +182,10 @@ export class TaskNode {
     this.flags = flags;
     this.createdAt = createdAt;
   }
+}
+
+export function stopOf(node: TaskNode): Stop {
+  return (node.stop ??= new Stop());
 }
 
 export function extrasOf(node: TaskNode): TaskExtras {

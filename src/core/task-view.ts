@@ -17,7 +17,7 @@ import { ticks } from "./ticks.ts";
 import type { Attributes, GroupOptions, MapOptions, SpawnOptions } from "./options.ts";
 import type { DisposableLike, Run, Scope, Task, TaskContext } from "./types.ts";
 import type { Duration } from "./words.ts";
-import { rejected, sleepUntilOver } from "./wait.ts";
+import { rejected, sleepUntilOver, untilOthersRan } from "./wait.ts";
 
 /** What a task's function receives: the task, from inside. */
 export class TaskView implements TaskContext {
@@ -94,7 +94,7 @@ export class TaskView implements TaskContext {
     const node = blockInUse(this.#node);
     const refusal = refusalOf(node);
     if (refusal !== undefined) return rejected(refusal);
-    return sleepUntilOver(node, 0, "sleep") as Promise<void>;
+    return untilOthersRan(node);
   }
 
   throwIfCancelled(): void {

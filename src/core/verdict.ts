@@ -1,7 +1,7 @@
 import { ScopeClosedError, TaskCancelledError, TaskLostError, TaskTimeoutError } from "./errors.ts";
 import { taskPath } from "./describe.ts";
 import { CLOSING } from "./scope-node.ts";
-import { BODY_OK, CANCELLED, CANCEL_ASKED, extrasOf, FAILED, IS_LOST, LOST, SUCCEEDED } from "./task-node.ts";
+import { BODY_OK, CANCELLED, CANCEL_ASKED, FAILED, IS_LOST, LOST, SUCCEEDED } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 
 /** How an attempt has ended. */
@@ -13,19 +13,19 @@ export interface Verdict {
 
 /** Judges an attempt of which nothing lives any more. */
 export function judge(node: TaskNode): Verdict {
-  const extras = extrasOf(node);
   if ((node.flags & IS_LOST) !== 0)
     return { state: LOST, result: node.result ?? new TaskLostError(taskPath(node)) };
   const body: Verdict =
     (node.flags & BODY_OK) !== 0 ? { state: SUCCEEDED, result: node.result } : judgeThrown(node);
-  const whole = extras.group === undefined ? body : judgeGroup(node, body);
-  const { deferErrors } = extras;
+  const whole = node.extras?.group === undefined ? body : judgeGroup(node, body);
+  const deferErrors = node.extras?.deferErrors;
   if (deferErrors === undefined || whole.state !== SUCCEEDED) return whole;
   return { state: FAILED, result: together(deferErrors, `${taskPath(node)}: its clean-up failed`) };
 }
 
 function judgeThrown(node: TaskNode): Verdict {
-  const { cancelError, stopError } = extrasOf(node);
+  const cancelError = node.stop?.cancelError;
+  const stopError = node.stop?.error;
   const error = node.result;
   if ((node.flags & CANCEL_ASKED) !== 0 && isStop(error, cancelError)) return stopped(cancelError);
   if (stopError !== undefined && isStop(error, stopError)) return stopped(stopError);
@@ -41,7 +41,8 @@ function stopped(error: TaskCancelledError | TaskTimeoutError | undefined): Verd
 
 /** A group fails with the failures of its tasks, and with its body's own. */
 function judgeGroup(node: TaskNode, body: Verdict): Verdict {
-  const { group, cancelError } = extrasOf(node);
+  const group = node.extras?.group;
+  const cancelError = node.stop?.cancelError;
   const failures = [...(group?.failures ?? [])];
   if (body.state === FAILED && !failures.includes(body.result)) failures.push(body.result);
   if (failures.length > 0)

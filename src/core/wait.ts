@@ -1,4 +1,4 @@
-import { clearTimer, setTimer, Timer } from "./clock.ts";
+import { clearTimer, nextTurn, setTimer, Timer } from "./clock.ts";
 import type { TaskNode } from "./task-node.ts";
 
 /** Takes the two functions of a promise without a closure of its own: read them right after `new Promise(capture)`. */
@@ -128,6 +128,15 @@ export function waitFor(
   const promise = new Promise<unknown>(capture);
   void new Wait(kind, awaiter, target, captured.resolve, captured.reject);
   return promise;
+}
+
+/** Waits until timers and I/O have had a turn, as a cancellation point of `awaiter`. */
+export function untilOthersRan(awaiter: TaskNode): Promise<void> {
+  const promise = new Promise<unknown>(capture);
+  const wait = new Wait("event", awaiter, undefined, captured.resolve, captured.reject);
+  wait.promise = promise;
+  nextTurn(() => wait.onTime());
+  return promise as Promise<void>;
 }
 
 /** Waits until a moment, as a cancellation point of `awaiter`. */

@@ -1,0 +1,80 @@
+import { cancelBelow, limitGrace, stopAttempt } from "./cancel.ts";
+import type { Demand } from "./cancel.ts";
+import { taskPath } from "./describe.ts";
+import type { TaskTimeoutError } from "./errors.ts";
+import { clearGrace, graceOf } from "./grace.ts";
+import { settle } from "./settle.ts";
+import {
+  ADOPTED,
+  CANCEL_ASKED,
+  ENDING,
+  FAILED,
+  isTerminal,
+  RUNNING,
+  stateOf,
+  stopOf,
+  STOPPING,
+} from "./task-node.ts";
+import type { TaskNode } from "./task-node.ts";
+
+/** The whole task is out of time. */
+export function expireTask(node: TaskNode, error: TaskTimeoutError): void {
+  if (isTerminal(node)) return;
+  if ((node.flags & CANCEL_ASKED) !== 0) return;
+  const { extras } = node;
+  if (stateOf(node) !== RUNNING || (node.flags & ADOPTED) !== 0) {
+    node.flags |= CANCEL_ASKED;
+    stopOf(node).cancelError = error;
+    extras?.taskController?.abort(error);
+    settle(node, FAILED, error);
+    return;
+  }
+  if (extras !== undefined && extras.shields > 0) {
+    holdTimeout(node, error, true);
+    return;
+  }
+  node.flags |= CANCEL_ASKED;
+  stopOf(node).cancelError = error;
+  expireAttempt(node, error);
+  extras?.taskController?.abort(error);
+}
+
+/** The attempt is out of time. During a shield that takes effect when the shield ends, or with the end of grace. */
+export function expireAttempt(node: TaskNode, error: TaskTimeoutError): void {
+  if (isTerminal(node) || (node.flags & (STOPPING | ENDING)) !== 0) return;
+  if ((node.flags & ADOPTED) !== 0) {
+    expireTask(node, error);
+    return;
+  }
+  if (node.extras !== undefined && node.extras.shields > 0) {
+    holdTimeout(node, error, false);
+    return;
+  }
+  const demand: Demand = { source: "deadline", by: taskPath(node), reason: error, grace: Infinity };
+  const open: TaskNode[] = [];
+  stopAttempt(node, error, demand, open);
+  cancelBelow(open, demand);
+}
+
+function holdTimeout(node: TaskNode, error: TaskTimeoutError, isWhole: boolean): void {
+  const stop = stopOf(node);
+  if (isWhole || stop.heldTimeout === undefined) {
+    stop.heldTimeout = error;
+    stop.heldIsWhole = isWhole;
+  }
+  limitGrace(node, graceOf(node));
+}
+
+/** The last shield of a task has ended: a timeout that waited for it takes effect, with a grace of its own. */
+export function applyHeldTimeout(node: TaskNode): void {
+  const { stop } = node;
+  const error = stop?.heldTimeout;
+  if (stop === undefined || error === undefined || isTerminal(node)) return;
+  if (node.extras !== undefined && node.extras.shields > 0) return;
+  const isWhole = stop.heldIsWhole;
+  stop.heldTimeout = undefined;
+  stop.heldIsWhole = false;
+  if ((node.flags & CANCEL_ASKED) === 0) clearGrace(stop);
+  if (isWhole) expireTask(node, error);
+  else expireAttempt(node, error);
+}
