@@ -120,6 +120,7 @@ function leaveQueues(extras: TaskExtras): boolean {
 }
 
 function releasePool(node: TaskNode, pool: Pool): void {
+  pool.users--;
   if ((node.flags & HOLDS_POOL) !== 0) {
     node.flags &= ~HOLDS_POOL;
     pool.used--;

@@ -15,6 +15,8 @@ export class Pool {
   readonly owner: Map<string, Pool>;
   readonly queue: Fifo<TaskNode> = new Fifo<TaskNode>();
   used = 0;
+  /** Live tasks that name it: until the last has ended, it is the pool of its key. */
+  users = 0;
   /** The newest starts, where a rate bounds them: a sliding window, so that no window of `per` holds more. */
   starts: number[] = [];
   /** How long a start counts, in ms. */
@@ -70,7 +72,7 @@ export function wakeAt(pool: Pool, moment: number, retry: (pool: Pool) => void):
 
 /** Forgets a pool that nobody uses once its window has passed: keys may be many over a long life. */
 export function forgetIfIdle(pool: Pool): void {
-  if (pool.used > 0 || pool.queue.size > 0) return;
+  if (pool.users > 0) return;
   const newest = pool.starts.at(-1);
   const over = newest === undefined ? 0 : newest + pool.window;
   if (over > now()) {

@@ -9,8 +9,7 @@ import { idleMayBe, removeBusy } from "./busy.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { detach } from "./signals.ts";
 import {
-  ABANDONED, AWAITED, BODY_DONE, BUSY, CANCELLED, COLLECTED, FAILED, GIVING_UP, HIDDEN, LOST, SERVICE, setState, stateOf, SUCCEEDED,
-} from "./task-node.ts"; // prettier-ignore
+  ABANDONED, AWAITED, BODY_DONE, BUSY, CANCELLED, COLLECTED, FAILED, GIVING_UP, HIDDEN, LOST, SERVICE, setState, stateOf, SUCCEEDED, visibleTask } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras, TaskNode } from "./task-node.ts";
 import type { Outcome } from "./words.ts";
 import { scopeMayAdvance, taskMayAdvance } from "./work.ts";
@@ -152,14 +151,20 @@ export function toOutcome(state: number, result: unknown): Outcome<unknown> {
 function failed(node: TaskNode, error: unknown): void {
   const { scope, flags } = node;
   if ((flags & (HIDDEN | COLLECTED)) !== 0) return;
-  if (node.parent === undefined && scope.failures !== undefined) {
+  const collector = node.parent === undefined ? scope : groupAround(node.parent);
+  if (collector?.failures !== undefined) {
     // The same error thrown again by whoever awaited it is one failure.
-    if (!scope.failures.includes(error)) scope.failures.push(error);
-    scope.firstFailed ??= node;
-    scopeMayAdvance(scope);
+    if (!collector.failures.includes(error)) collector.failures.push(error);
+    collector.firstFailed ??= node;
+    scopeMayAdvance(collector);
     return;
   }
   deliver(node, error);
+}
+
+/** In a timeout or a shield of a group's body, `spawn` is the group's too: the block owns the task, the group fails. */
+function groupAround(parent: TaskNode): ScopeNode | undefined {
+  return (parent.flags & HIDDEN) === 0 ? undefined : visibleTask(parent).extras?.group;
 }
 
 function serviceGone(node: TaskNode, scope: ScopeNode): void {

@@ -9,7 +9,7 @@ import { badOption, toFunction, toMs, toName } from "./duration.ts";
 import { KeyConflictError, QueueFullError, ScopeClosedError, TaskTimeoutError } from "./errors.ts";
 import { channels, emitTask, isHeard } from "./events.ts";
 import { link } from "./hidden.ts";
-import { poolFor } from "./limits.ts";
+import { forgetIfIdle, poolFor } from "./limits.ts";
 import { toRetry } from "./restart.ts";
 import type { ServiceState } from "./restart.ts";
 import { CLOSING, DRAINING, OPEN } from "./scope-node.ts";
@@ -157,6 +157,7 @@ function spawnWith(
   if (holder === undefined) makeRoom(node, options);
   own(node);
   const extras = extrasOf(node);
+  if (extras.pool !== undefined) extras.pool.users++;
   takeKey(node, extras, holder);
   if (options.signal !== undefined && follow(node, options.signal)) return node;
   if (deadline !== undefined) setDeadline(node, extras, deadline);
@@ -196,7 +197,10 @@ function makeRoom(node: TaskNode, options: SpawnOptions): void {
   if (!wouldQueue(scope, needsSlot(scope, parent, flags), node.extras?.pool, options.limit)) return;
   if ((scope.slotQueue?.size ?? 0) + (scope.limitQueue?.size ?? 0) < queue) return;
   const oldest = onFull === "drop-oldest" ? oldestQueued(scope) : undefined;
-  if (oldest === undefined) throw new QueueFullError(scopePath(scope), node.name, concurrency, queue);
+  if (oldest === undefined) {
+    if (node.extras?.pool !== undefined) forgetIfIdle(node.extras.pool);
+    throw new QueueFullError(scopePath(scope), node.name, concurrency, queue);
+  }
   const by = scopePath(scope);
   inMotion(() => cancelTask(oldest, { source: "queue", by, reason: undefined, grace: Infinity }), undefined);
 }
