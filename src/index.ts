@@ -66,3 +66,6 @@ export type {
   TroubleEvent,
   TerminalState,
 } from "./core/index.ts";
+export { main } from "./process/main.ts";
+export type { MainOptions } from "./process/main.ts";
+export type { SignalName } from "./process/stop-signals.ts";
