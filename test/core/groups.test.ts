@@ -3,8 +3,10 @@ import {
   ScopeClosedError,
   TaskAbandonedError,
   TaskCancelledError,
+  shield,
   sleep,
   spawn,
+  timeout,
   type Scope,
   type Task,
 } from "../../src/core/index.ts";
@@ -357,4 +359,27 @@ test("4.2 Groups: a member that does not stop is abandoned, and the group fails"
   expect(JSON.stringify((outcome.value as { state: string }).state)).toBe('"failed"');
 });
 
-test.todo("4.2 Groups: ambient spawn in a shield or timeout of the body fails the group like any other");
+const blocks: [string, (inside: () => Promise<unknown>) => Promise<unknown>][] = [
+  ["shield", (inside) => shield(inside)],
+  ["timeout", (inside) => timeout("1h", inside)],
+];
+
+test.each(blocks)(
+  "4.2 Groups: ambient spawn in a %s of the body fails the group like any other",
+  async (_name, block) => {
+    const app = stage.open("app", {
+      onError: () => expect.unreachable("a group's failure goes to no onError"),
+    });
+    const error = new Error("boom");
+    let path = "";
+    const group = app.group("g", async () => {
+      await block(async () => {
+        const bad = spawn("bad", () => Promise.reject(error));
+        path = bad.path;
+        await bad.outcome();
+      });
+    });
+    expect(await group.outcome()).toEqual({ state: "failed", error });
+    expect(path).toBe("app/g/bad");
+  },
+);

@@ -230,15 +230,22 @@ test("4.2 Shield: a timeout that fires during a shield takes effect when it ends
   const task = app.spawn(
     "a",
     async (self) => {
+      self.signal.addEventListener("abort", () => log.push(`signal at ${stage.now()}`));
+      self.spawn("beside", async (child) => {
+        const error = await rejection(child.sleep("1h"));
+        log.push(`child cancelled at ${stage.now()}`);
+        throw error;
+      });
       log.push(await self.shield(() => self.sleep("3s").then(() => "saved")));
-      log.push(`after at ${stage.now()}`);
       await self.sleep("1h");
     },
     { timeout: "1s" },
   );
   const error = rejection(task);
-  await stage.clock.advance("3s");
-  expect(log).toEqual(["saved", "after at 3000"]);
+  await stage.clock.advance("2s");
+  expect(log).toEqual([]);
+  await stage.clock.advance("1s");
+  expect(log.toSorted()).toEqual(["child cancelled at 3000", "saved", "signal at 3000"]);
   expect(await error).toBeInstanceOf(TaskTimeoutError);
   expect(stage.now()).toBe(3000);
 });

@@ -317,3 +317,29 @@ test("4.1 timeout of a task: for each attempt, from running, not while it waits"
   await stage.clock.advance("11s");
   expect(await task).toBe("in time");
 });
+
+test("4.1 timeout: a block that awaits another task stops waiting, and the task is untouched", async () => {
+  const app = stage.open();
+  const gate = deferred<string>();
+  const other = app.spawn("other", () => gate.promise);
+  const task = app.spawn("a", async (self) => {
+    const error = await rejection(self.timeout("1s", () => other));
+    return [error, await other];
+  });
+  await stage.clock.advance("1s");
+  gate.resolve("fine");
+  const [error, value] = await task;
+  expect(error).toBeInstanceOf(TaskTimeoutError);
+  expect(value).toBe("fine");
+});
+
+test("4.1 checkpoint needs no time, and lets other work run: timers and I/O", async () => {
+  const app = stage.open();
+  let isStopped = false;
+  const task = app.spawn("loop", async (self) => {
+    while (!isStopped) await self.checkpoint();
+  });
+  setImmediate(() => (isStopped = true));
+  await task;
+  expect(stage.now()).toBe(0);
+});
