@@ -73,7 +73,12 @@ export class AppShutdown {
 
   /** Outside of any task: what the app does when it closes is its own business. */
   #close(): PromiseLike<unknown> {
-    return (this.#closed ??= outside(() => this.#app.close()));
+    if (this.#closed === undefined) {
+      this.#closed = outside(() => this.#app.close());
+      // Whether it fails is for the owner's clean-up to tell, which waits for it later.
+      void this.#closed.then(undefined, () => undefined);
+    }
+    return this.#closed;
   }
 
   /** Requests first: for as long as one runs, it may hand work to the background. */

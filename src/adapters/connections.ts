@@ -10,7 +10,9 @@ export interface SocketLike {
 
 /** A server that says which connections come in. */
 export interface ServerLike {
-  on(event: "connection", listener: (socket: SocketLike) => void): unknown;
+  on(event: "connection" | "secureConnection", listener: (socket: SocketLike) => void): unknown;
+  /** Of TLS servers alone. */
+  setSecureContext?: unknown;
 }
 
 /** How long a peer may take to read what was still to be sent, in ms. */
@@ -22,22 +24,20 @@ const PATIENCE = 1_000;
  */
 export class Connections {
   readonly #sockets = new Set<SocketLike>();
+  /** What carries a TLS connection: ended by itself, it would cut off what that has still to send. */
+  readonly #carriers = new Set<SocketLike>();
   #timer: Timer | undefined;
   #isEnding = false;
 
   constructor(server: ServerLike) {
-    server.on("connection", (socket) => this.add(socket));
+    const isSecure = server.setSecureContext !== undefined;
+    server.on("connection", (socket) => this.#add(isSecure ? this.#carriers : this.#sockets, socket));
+    if (isSecure) server.on("secureConnection", (socket) => this.add(socket));
   }
 
   /** For those that came in another way. A second time changes nothing. */
   add(socket: SocketLike): void {
-    if (this.#sockets.has(socket)) return;
-    this.#sockets.add(socket);
-    socket.once("close", () => {
-      this.#sockets.delete(socket);
-      if (this.#sockets.size === 0) clearTimer(this.#timer);
-    });
-    if (this.#isEnding) socket.destroy();
+    this.#add(this.#sockets, socket);
   }
 
   /** Ends all of them, and any that still comes. */
@@ -48,10 +48,24 @@ export class Connections {
       if (socket.destroySoon === undefined) socket.destroy();
       else socket.destroySoon();
     }
-    if (this.#sockets.size > 0) this.#timer = callLater(PATIENCE, destroyAll, this.#sockets);
+    if (this.#isAnyOpen()) this.#timer = callLater(PATIENCE, destroyAll, [this.#sockets, this.#carriers]);
+  }
+
+  #add(to: Set<SocketLike>, socket: SocketLike): void {
+    if (to.has(socket)) return;
+    to.add(socket);
+    socket.once("close", () => {
+      to.delete(socket);
+      if (!this.#isAnyOpen()) clearTimer(this.#timer);
+    });
+    if (this.#isEnding) socket.destroy();
+  }
+
+  #isAnyOpen(): boolean {
+    return this.#sockets.size + this.#carriers.size > 0;
   }
 }
 
-function destroyAll(sockets: Set<SocketLike>): void {
-  for (const socket of sockets) socket.destroy();
+function destroyAll(sets: readonly Set<SocketLike>[]): void {
+  for (const sockets of sets) for (const socket of sockets) socket.destroy();
 }

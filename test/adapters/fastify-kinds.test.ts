@@ -1,9 +1,13 @@
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from "fastify";
+import { readFileSync } from "node:fs";
 import { connect, type ClientHttp2Session } from "node:http2";
-import type { AddressInfo } from "node:net";
+import { Agent, get } from "node:https";
+import { connect as connectTcp, type AddressInfo } from "node:net";
+import { connect as connectTls } from "node:tls";
 import { afterEach, expect, test } from "vitest";
 
 import holdfast from "../../src/adapters/fastify.ts";
+import { gateOf } from "../../src/core/intake.ts";
 import { openScope, sleep } from "../../src/index.ts";
 import type { Scope, TaskInfo } from "../../src/index.ts";
 import { leakGate } from "../../src/testing/index.ts";
@@ -54,6 +58,45 @@ test("HTTP/2: a response ends its request, a reset stream cancels it, an open se
     "cancelled",
   ]);
   await gone;
+});
+
+test("HTTPS: what is still to be sent arrives, and a connection that is kept alive does not hold up shutdown", async () => {
+  const pem = (name: string): string =>
+    readFileSync(new URL(`fixtures/localhost-${name}.pem`, import.meta.url), "utf8");
+  const scope = openScope("app");
+  const started = gate();
+  const release = gate();
+  const app = Fastify({ https: { cert: pem("cert"), key: pem("key") }, keepAliveTimeout: 3_600_000 });
+  await app.register(holdfast, { scope });
+  app.get("/", async () => {
+    started.open();
+    await release.promise;
+    return "x".repeat(5_000_000);
+  });
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  const { port } = app.server.address() as AddressInfo;
+  const half = connectTcp(port, "127.0.0.1");
+  const idle = connectTls({ port, host: "127.0.0.1", ca: pem("cert") });
+  await new Promise((resolve) => idle.once("secureConnect", resolve));
+  const agent = new Agent({ keepAlive: true, ca: pem("cert") });
+  const answer = new Promise<number>((resolve, reject) => {
+    get({ port, host: "127.0.0.1", agent }, (response) => {
+      let bytes = 0;
+      response.on("data", (chunk: Buffer) => (bytes += chunk.length));
+      response.on("end", () => resolve(bytes)).on("error", reject);
+    }).on("error", reject);
+  });
+  await started.promise;
+  const closing = scope.close({ drain: "1h" });
+  // The moment in which it stops to listen is Node's own: it would cut off an answer that is just under way.
+  await gateOf(scope).stop();
+  await new Promise(setImmediate);
+  release.open();
+  expect(await answer).toBe(5_000_000);
+  expect(await closing).toMatchObject({ abandoned: [], errors: [] });
+  agent.destroy();
+  idle.destroy();
+  half.destroy();
 });
 
 test("an app with any logger and any type provider takes the plugin, by its types too", async () => {

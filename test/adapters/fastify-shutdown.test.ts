@@ -331,6 +331,20 @@ test("a client that does not read what it asked for does not hold up shutdown", 
   socket.destroy();
 });
 
+test("an onClose hook that fails is told in the owner's report, and stops nothing", async () => {
+  const told = gate<unknown>();
+  const scope = openScope("app", { onError: (error) => told.open(error) });
+  const app = Fastify();
+  await app.register(holdfast, { scope });
+  const failure = new Error("the pool does not close");
+  app.addHook("onClose", () => Promise.reject(failure));
+  await app.listen({ port: 0, host: "127.0.0.1" });
+  const report = await scope.close({ drain: "1s" });
+  expect(report.errors.length).toBe(1);
+  expect(await told.promise).toBe(failure);
+  expect([scope.state, app.server.listening]).toEqual(["closed", false]);
+});
+
 test("an app that never listened closes with its scope", async () => {
   const scope = openScope("app");
   const app = Fastify();
