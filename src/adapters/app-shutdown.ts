@@ -4,7 +4,7 @@ import { toMs } from "../core/duration.ts";
 import { intakeOf } from "../core/intake.ts";
 import type { Scope } from "../core/index.ts";
 import type { Duration } from "../core/words.ts";
-import { Connections, type ServerLike } from "./connections.ts";
+import { Connections, type ServerLike, spareUnsent } from "./connections.ts";
 import type { Requests } from "./request-scope.ts";
 
 /** An app, as far as its end is concerned: Fastify's, and avvio's below it. */
@@ -42,6 +42,7 @@ export class AppShutdown {
     this.#app = app;
     this.#parts = parts;
     this.connections = new Connections(app.server);
+    spareUnsent(app.server, () => parts.requests.unsent());
     this.#begun = new Promise((resolve) => (this.#sayBegun = resolve));
     const { owner, requests, background } = parts;
     this.ended = Promise.all([untilClosed(requests.scope), untilClosed(background)]);

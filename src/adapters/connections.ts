@@ -13,6 +13,14 @@ export interface ServerLike {
   on(event: "connection" | "secureConnection", listener: (socket: SocketLike) => void): unknown;
   /** Of TLS servers alone. */
   setSecureContext?: unknown;
+  /** Of HTTP/1 alone. */
+  closeIdleConnections?(): void;
+}
+
+/** A response of node:http. */
+export interface UnsentResponse {
+  /** Whether all of it was written; it may still have to be sent. */
+  finished?: boolean;
 }
 
 /** How long a peer may take to read what was still to be sent, in ms. */
@@ -68,4 +76,22 @@ export class Connections {
 
 function destroyAll(sets: readonly Set<SocketLike>[]): void {
   for (const sockets of sets) for (const socket of sockets) socket.destroy();
+}
+
+/**
+ * A server of node:http, when it closes, takes a connection for idle whose response was written but has not been sent,
+ * and cuts off what the client was reading. Keeps it from those.
+ */
+export function spareUnsent(server: ServerLike, unsent: () => Iterable<UnsentResponse>): void {
+  const { closeIdleConnections } = server;
+  if (closeIdleConnections === undefined) return;
+  server.closeIdleConnections = () => {
+    const spared = [...unsent()].filter((response) => response.finished === true);
+    for (const response of spared) response.finished = false;
+    try {
+      closeIdleConnections.call(server);
+    } finally {
+      for (const response of spared) response.finished = true;
+    }
+  };
 }

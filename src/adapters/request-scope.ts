@@ -1,9 +1,10 @@
 import { storage, type Store } from "../core/context.ts";
 import type { Scope, TaskContext } from "../core/index.ts";
+import type { UnsentResponse } from "./connections.ts";
 import { type Origin, withOrigin } from "./origin.ts";
 
 /** The response, as far as it matters here: that of node:http, and whatever behaves like it. */
-export interface ResponseLike {
+export interface ResponseLike extends UnsentResponse {
   /** Of HTTP/2, whose response says "finish" when it was cut off too. */
   readonly stream?: { readonly aborted?: boolean };
   /** "finish": all of it was handed to the operating system. "close": that, or the client has gone away. */
@@ -42,6 +43,11 @@ export class Requests {
   stop(): void {
     this.#isStopping = true;
     for (const run of this.#live) run.check();
+  }
+
+  /** The responses that have not been sent, or not to the end. */
+  *unsent(): Generator<ResponseLike> {
+    for (const run of this.#live) if (!run.isClosed) yield run.response;
   }
 
   get isStopping(): boolean {
@@ -83,6 +89,15 @@ export class RequestRun {
       this.#resolve = resolve;
       this.#reject = reject;
     });
+  }
+
+  get response(): ResponseLike {
+    return this.#incoming.response;
+  }
+
+  /** Whether the response was sent, or the client has gone away. */
+  get isClosed(): boolean {
+    return this.#isClosed;
   }
 
   begin(next: () => void): void {

@@ -316,6 +316,22 @@ test("a task that waits for the app's end, and so for its own, is given up when 
   await app.close();
 });
 
+test("an answer that is still being read when the app stops to listen is sent to its end", async () => {
+  const bytes = 20_000_000;
+  const { port, scope } = await serve((app) => {
+    app.get("/", async () => Buffer.alloc(bytes, "x"));
+  });
+  const socket = connect(port, "127.0.0.1");
+  socket.write("GET / HTTP/1.1\r\nhost: x\r\n\r\n");
+  await new Promise((resolve) => socket.once("readable", resolve));
+  // Written in full on the server's side, and more than the sockets between can hold.
+  const closing = scope.close({ drain: "10s" });
+  await gateOf(scope).stop();
+  await new Promise(setImmediate);
+  expect((await heard(socket)).length).toBeGreaterThan(bytes);
+  expect(await closing).toMatchObject({ cancelled: 0, abandoned: [], errors: [] });
+});
+
 test("a client that does not read what it asked for does not hold up shutdown", async () => {
   const { port, scope } = await serve((app) => {
     app.get("/", (_request, reply) => {

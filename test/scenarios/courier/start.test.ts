@@ -10,7 +10,7 @@ interface Delivery {
   readonly attempts: readonly { readonly status?: number; readonly error?: string }[];
 }
 
-const faster = { PORT: "0", COURIER_TIMEOUT: "500ms", COURIER_BACKOFF: "50ms" };
+const faster = { PORT: "0", COURIER_TIMEOUT: "1s", COURIER_BACKOFF: "50ms" };
 
 test("`npm start`: a stranger finds the way, real events are delivered, and SIGTERM ends it in order", async () => {
   const start = run("start.ts", [], faster);
@@ -22,7 +22,7 @@ test("`npm start`: a stranger finds the way, real events are delivered, and SIGT
   await start.untilLine(new RegExp(`^${event} → \\S+/flaky: delivered \\(3 attempts\\)`));
   await start.untilLine(new RegExp(`^${event} → \\S+/fail: failed: answered 500 \\(4 attempts\\)`));
   await start.untilLine(
-    new RegExp(`^${event} → \\S+/hang: failed: no answer within 500 ms \\(4 attempts\\)`),
+    new RegExp(`^${event} → \\S+/hang: failed: no answer within 1000 ms \\(4 attempts\\)`),
   );
   const deliveries = await get<Delivery[]>(`/deliveries?event=${event}`);
   expect(new Map(deliveries.map(({ url: at, state }) => [new URL(at).pathname, state]))).toEqual(
