@@ -16,9 +16,10 @@ export interface Registry {
 
 /** What the guard thread asks of a main thread that did not end the process in time. */
 export interface Interruption {
-  /** The deadline is over, or a second signal was not dealt with. */
-  readonly why: "deadline" | "signal";
+  /** The first signal, if there was one. */
   readonly signal?: string;
+  /** The second signal, which was not dealt with; absent where the deadline is over. */
+  readonly forcedBy?: string;
   readonly exitCode: number;
 }
 

@@ -33,7 +33,7 @@ const INTAKE_LIMIT = 1000;
 /** From the end of grace to the report, in ms: shields end a second after it, and clean-up may follow. */
 const TAIL = 1100;
 /** How much later than the main thread the guard acts, in ms. */
-const GUARD_DELAY = 250;
+const GUARD_DELAY = 150;
 
 /** From a signal until the guard acts, in ms. */
 export function guardLimit({ notReadyFor, drain, grace }: Limits): number {

@@ -44,7 +44,7 @@ export function guard(): void {
   const shared = new Float64Array(data.shared);
   const startedAt = performance.now();
   /** How long the main thread may take to answer an interruption: past it, it stands in native code. */
-  const patience = 500;
+  const patience = 250;
   /** How long it may take to deal with a second signal by itself. */
   const courtesy = 1000;
   const longestTimer = 2 ** 31 - 1;
@@ -53,6 +53,8 @@ export function guard(): void {
   let dueAt = Infinity;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isActing = false;
+  /** What the guard knows of the signals, when it acts. */
+  let known: { readonly signal?: string; readonly forcedBy?: string } = {};
 
   function arm(within: number): void {
     const at = performance.now() + within;
@@ -65,7 +67,7 @@ export function guard(): void {
     clearTimeout(timer);
     const left = dueAt - performance.now();
     if (left > 0) timer = setTimeout(look, Math.min(left, longestTimer));
-    else act("deadline", 1, first?.name);
+    else act(1);
   }
 
   function onSignal(name: string, number: number): void {
@@ -75,20 +77,24 @@ export function guard(): void {
       shared[0] = Date.now();
       arm(data.within);
     } else if (at - first.at >= data.apart) {
-      setTimeout(act, courtesy, "signal", 128 + number, name);
+      setTimeout(act, courtesy, 128 + number, name);
     }
   }
 
   /** Has the main thread say its last words and exit, from inside of whatever holds it; else does both here. */
-  function act(why: "deadline" | "signal", exitCode: number, signal: string | undefined): void {
+  function act(exitCode: number, forcedBy?: string): void {
     if (isActing) return;
     isActing = true;
+    known = {
+      ...(first === undefined ? {} : { signal: first.name }),
+      ...(forcedBy === undefined ? {} : { forcedBy }),
+    };
     setTimeout(giveUp, patience);
     try {
       const { Session } = process.getBuiltinModule("node:inspector");
       const session = new Session();
       session.connectToMainThread();
-      const expression = `${data.interrupt}(${JSON.stringify({ why, signal, exitCode })})`;
+      const expression = `${data.interrupt}(${JSON.stringify({ ...known, exitCode })})`;
       session.post("Runtime.evaluate", { expression });
     } catch {
       // A Node without an inspector, or one that may not be used.
@@ -96,16 +102,18 @@ export function guard(): void {
     }
   }
 
-  /** A main thread that has answered, on a busy machine, may have as long again to say its words. */
+  /** A main thread that has answered may have longer to say its words, on a busy machine. */
   function giveUp(): void {
     if (shared[1] === 0) kill();
-    else setTimeout(kill, patience);
+    else setTimeout(kill, 2 * patience);
   }
 
   function kill(): void {
     const ms = Math.round(performance.now() - (first?.at ?? startedAt));
-    const signal = first === undefined ? {} : { cause: "signal", signal: first.name };
-    const record = words.record && { ...words.record, ...signal, ms, exitCode: 137 };
+    const { signal, forcedBy } = known;
+    // A main thread that never came to begin the end has left its cause to the guard.
+    const cause = words === data.words ? { cause: "signal", signal } : {};
+    const record = words.record && { ...words.record, ...cause, forcedBy, ms, exitCode: 137 };
     try {
       writeSync(2, `${record === undefined ? words.text : JSON.stringify(record)}\n`);
     } catch {

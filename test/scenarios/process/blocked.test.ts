@@ -67,6 +67,23 @@ describe("an event loop that is blocked", () => {
     },
   );
 
+  test("before two signals: the second one ends it, with 128 + n", async () => {
+    const child = await Child.at(READY, "blocked, and counting");
+    child.kill("SIGTERM");
+    const [, count] = await child.untilSaid(/count (\d+)\n$/);
+    // From one line to the next is more than half a second.
+    await child.untilSaid(new RegExp(`count ${Number(count) + 1}`));
+    const end = await child.endBy("SIGINT");
+    expect(end).toMatchObject({ code: 130 });
+    expect(end.ms).toBeLessThan(5000);
+    expect(child.report).toMatchObject({
+      signal: "SIGTERM",
+      forcedBy: "SIGINT",
+      exitCode: 130,
+      blocked: { task: "demo/counter" },
+    });
+  });
+
   test("by a listener of exit, after the report", async () => {
     const child = await Child.at(READY, "blocked by an exit listener");
     const end = await child.endBy("SIGTERM");

@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import { onTestFailed, onTestFinished } from "vitest";
 import type { ProcessReport } from "../../../src/process/report.ts";
 
 const STORIES = fileURLToPath(new URL("../fixtures/stories.ts", import.meta.url));
@@ -61,6 +61,9 @@ export class Child {
         resolve(this.#end);
       });
     });
+    onTestFailed(() =>
+      console.error(`${file} ${args.join(" ")}\n${this.stdout}\n${this.stderr}`, this.#end ?? "lives"),
+    );
     onTestFinished(() => {
       if (this.#end !== undefined || this.process.pid === undefined) return;
       process.kill(-this.process.pid, "SIGKILL");
