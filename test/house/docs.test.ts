@@ -113,6 +113,11 @@ test("every npm script that a page names is one", () => {
   expect(named.filter((entry) => !((entry.split(": ")[1] ?? "") in scripts))).toEqual([]);
 });
 
+test("README.md tells the size that is held", () => {
+  const [core] = JSON.parse(readFileSync(join(root, ".size-limit.json"), "utf8")) as { limit: string }[];
+  expect(all.find((page) => page.path === "README.md")?.text).toContain(`at most ${core?.limit}`);
+});
+
 function wrongBlock(language: string, wrong: string): Block {
   return { page: `wrong.${language}`, line: 1, language, code: wrong, output: undefined };
 }
