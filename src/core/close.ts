@@ -7,8 +7,9 @@ import { deliverTo } from "./delivery.ts";
 import { enclosing, scopePath, scopeState } from "./describe.ts";
 import { ScopeClosedError } from "./errors.ts";
 import { drain } from "./drain.ts";
-import { emitState } from "./events.ts";
+import { emitState, unlisten } from "./events.ts";
 import { checkReady, wakeAll } from "./readiness.ts";
+import { forgetPools } from "./limits.ts";
 import { roots } from "./roots.ts";
 import { CLOSED, CLOSING, DRAINING } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
@@ -148,11 +149,12 @@ function closed(scope: ScopeNode): void {
   emitState(scope);
   leaveParent(scope);
   clearTimer(scope.timeoutTimer);
-  if (scope.listeners !== undefined)
-    for (const set of scope.listeners.values()) scope.ledger.listeners -= set.size;
-  scope.listeners = undefined;
+  unlisten(scope);
   const around = enclosing(scope);
-  if (around === undefined) roots.delete(scope);
+  if (around === undefined) {
+    roots.delete(scope);
+    forgetPools(scope.ledger.pools);
+  }
   around?.tally.add(scope.tally);
   if (scope.owner === undefined) deliverFailures(scope);
   clearTimer(scope.closing?.drainTimer);

@@ -36,6 +36,15 @@ export function listen(scope: ScopeNode, name: ScopeEventName, listener: Listene
   };
 }
 
+/** A closed scope has nothing more to say. */
+export function unlisten(scope: ScopeNode): void {
+  for (const set of scope.listeners?.values() ?? []) {
+    scope.ledger.listeners -= set.size;
+    set.clear();
+  }
+  scope.listeners = undefined;
+}
+
 /** Whether anybody hears of this event. Asked on the hot path, before an event is made. */
 export function isHeard(scope: ScopeNode, on: Channel): boolean {
   return scope.ledger.listeners > 0 || on.hasSubscribers;

@@ -82,3 +82,9 @@ export function forgetIfIdle(pool: Pool): void {
   clearTimer(pool.timer);
   if (pool.owner.get(pool.key) === pool) pool.owner.delete(pool.key);
 }
+
+/** The root has closed: nothing will start any more, and no window has to be kept. */
+export function forgetPools(pools: Map<string, Pool>): void {
+  for (const pool of pools.values()) clearTimer(pool.timer);
+  pools.clear();
+}

@@ -159,6 +159,8 @@ function spawnWith(
   const extras = extrasOf(node);
   if (extras.pool !== undefined) extras.pool.users++;
   takeKey(node, extras, holder);
+  // Who replaces the key of its own ancestor has cancelled itself.
+  if (isTerminal(node)) return node;
   if (options.signal !== undefined && follow(node, options.signal)) return node;
   if (deadline !== undefined) setDeadline(node, extras, deadline);
   if (options.delay !== undefined)
