@@ -152,12 +152,12 @@ async function tell(): Promise<void> {
     const tasksOf = (name: string): readonly TaskTree[] =>
       body.scope.scopes.find((it) => it.name === name)?.tasks ?? [];
     const fanOuts = tasksOf("background").filter(({ name }) => name === "fan-out");
-    const origins = new Set(
-      fanOuts.map(({ attributes }) => `${attributes["method"]} ${attributes["route"]}`),
+    const requests = fanOuts.map(
+      ({ attributes }) => attributes as { request: string; method: string; route: string },
     );
+    const origins = new Set(requests.map(({ method, route }) => `${method} ${route}`));
     see([...origins], ["POST /events"], "where the tasks in the background come from");
-    const [first] = fanOuts;
-    return `${fanOuts.length} live, one of them of ${first?.attributes["event"]}, from ${first?.attributes["request"]}, long answered`;
+    return `${fanOuts.length} fan-outs live in the background, from ${[...origins].join()}: ${requests.map(({ request }) => request).join(", ")}`;
   });
   await story.claim("DELETE stops a delivery, and answers when it has stopped", async () => {
     const pending = await call<Delivery[]>(

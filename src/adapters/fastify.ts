@@ -1,6 +1,7 @@
 import { Socket } from "node:net";
 import type {
   FastifyInstance,
+  FastifyPluginAsync,
   FastifyReply,
   FastifyRequest,
   HookHandlerDoneFunction,
@@ -91,7 +92,7 @@ export async function holdfast(instance: object, options: HoldfastOptions): Prom
     // Those of a server that listens beside `app.server`, as Fastify has for "localhost"; `inject` has none.
     if (request.raw.socket instanceof Socket) shutdown.connections.add(request.raw.socket);
     const { url, config } = request.routeOptions;
-    if ((config as OwnConfig)[OWN]) next();
+    if ((config as OwnConfig | undefined)?.[OWN]) next();
     else begin(requests, request, reply, url ?? "(none)", next);
   });
   // Whatever reads the body calls back from elsewhere.
@@ -113,8 +114,9 @@ Object.assign(holdfast, {
   [Symbol.for("fastify.display-name")]: "holdfast",
   [Symbol.for("plugin-meta")]: { name: "holdfast", fastify: "5.x" },
 });
+/** The same, as plugins of Fastify are imported. */
 // oxlint-disable-next-line import/no-default-export -- it is how plugins of Fastify are imported
-export default holdfast;
+export default holdfast satisfies FastifyPluginAsync<HoldfastOptions>;
 
 function scopeOf(this: FastifyRequest): Scope {
   const run = (this as WithRun)[RUN];
