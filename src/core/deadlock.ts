@@ -45,7 +45,7 @@ function isFree(target: TaskNode, asker: TaskNode, limit: number): boolean {
       seen.add(child);
     for (let wait = node.waits; wait !== undefined && seen.size <= limit; wait = wait.next) {
       if (wait.target !== undefined) seen.add(wait.target);
-      else if (wait.kind === "event") return false;
+      else if (wait.kind === "event" || wait.kind === "end") return false;
     }
     if ((node.flags & GROUP) !== 0) return false;
   }

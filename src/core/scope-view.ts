@@ -37,7 +37,7 @@ import type {
 } from "./options.ts";
 import type { DisposableLike, Run, Scope, Task, TaskContext } from "./types.ts";
 import type { Duration, ScopeState } from "./words.ts";
-import { rejected } from "./wait.ts";
+import { noop, rejected, thenOf, Wait } from "./wait.ts";
 
 /** A scope, as its users see it. */
 export class ScopeView implements Scope {
@@ -238,12 +238,10 @@ function noteCloser(node: ScopeNode, report: Promise<CloseReport>): Promise<Clos
   const task = currentNode();
   if (task === undefined || isTerminal(task) || node.state === CLOSED) return report;
   const waiters = (node.closeWaiters ??= new Set<ScopeWaiter>());
-  waiters.add({ task, resolve: noResult, reject: noResult });
+  waiters.add({ task, resolve: noop, reject: noop });
+  const wait = new Wait("end", task, undefined, noop, noop);
+  void thenOf(report, () => wait.unlink(), undefined);
   return report;
-}
-
-function noResult(): void {
-  // Who waits for a close is told by the report itself.
 }
 
 /** Opens a scope inside another. Throws `ScopeClosedError` where that takes nothing more. */
