@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { TaskTimeoutError, type TaskContext } from "../../src/core/index.ts";
-import { forever, rejection, stubborn, track, turn, useStage } from "./stage.ts";
+import { ScopeClosedError, TaskTimeoutError, type TaskContext } from "../../src/core/index.ts";
+import { forever, rejection, stubborn, thrown, track, turn, useStage } from "./stage.ts";
 
 const stage = useStage();
 
@@ -268,4 +268,25 @@ test("4.2 a defer registered too late is not dropped silently: it throws", async
   await app.close();
   expect(() => context?.defer(() => {})).toThrow();
   expect(() => app.defer(() => {})).toThrow();
+});
+
+test("4.2 the errors of a task's defers are in the report of the close that waits for it, too", async () => {
+  const app = stage.open("app", { onError: () => {} });
+  app.spawn("a", async (self) => {
+    self.defer(() => Promise.reject(new Error("clean-up broke")));
+    await self.sleep("1h");
+  });
+  await turn();
+  const report = await app.close();
+  expect(report.errors).toMatchObject([{ message: "clean-up broke" }]);
+});
+
+test("4.2 a defer of a scope starts no task in it: all of them have ended", async () => {
+  const app = stage.open();
+  let error: unknown;
+  app.defer(() => {
+    error = thrown(() => app.spawn("late", () => {}));
+  });
+  await app.close();
+  expect(error).toBeInstanceOf(ScopeClosedError);
 });

@@ -247,3 +247,21 @@ test("4.2 Draining: a task of a callback that outlived its own task is refused",
   await closing;
   expect(error).toBeInstanceOf(ScopeClosedError);
 });
+
+test("4.2 Draining: ... also on another scope inside the one that drains", async () => {
+  const app = stage.open();
+  const inner = app.scope("inner");
+  const beside = app.scope("beside");
+  const made: string[] = [];
+  const spawnThere = async (task: TaskContext): Promise<void> => {
+    await task.sleep("1s");
+    made.push(await inner.spawn("down", () => "down"));
+  };
+  app.spawn("above", spawnThere);
+  beside.spawn("next door", spawnThere);
+  await turn();
+  const closing = app.close({ drain: "10s" });
+  await stage.clock.advance("1s");
+  expect(await closing).toMatchObject({ succeeded: 4, cancelled: 0 });
+  expect(made).toEqual(["down", "down"]);
+});

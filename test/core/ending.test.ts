@@ -315,3 +315,31 @@ test("4.2 Ending: a child scope that drains within a parent that drains keeps it
   await two;
   expect(b.state).toBe("cancelled");
 });
+
+test("4.2 Ending: the shortest grace of repeated calls holds, also from before the drain was over", async () => {
+  const app = stage.open();
+  const task = app.spawn("stubborn", () => forever());
+  void task.outcome();
+  await turn();
+  const closing = app.close({ drain: "2s", grace: "1s" });
+  void app.close({ drain: "2s", grace: "4s" });
+  await stage.clock.advance("2999ms");
+  expect(task.state).toBe("cancelling");
+  await stage.clock.advance("1ms");
+  expect(task.state).toBe("abandoned");
+  await closing;
+});
+
+test("4.2 Ending: the first reason stays", async () => {
+  const app = stage.open();
+  app.spawn("a", (task) => task.shield(() => task.sleep("1s")));
+  await turn();
+  const { signal } = app;
+  const first = app.cancel("first");
+  void app.cancel("second");
+  const task = app.signal;
+  await stage.clock.advance("1s");
+  await first;
+  expect(task).toBe(signal);
+  expect(signal.reason).toMatchObject({ reason: "first" });
+});

@@ -238,3 +238,15 @@ test("4.2 an abandoned task: one finding, one end", async () => {
   await error;
   expect(lines.toSorted()).toEqual(["end stuck", "finding stuck"]);
 });
+
+test("4.1 on: to stop listening at a scope that has closed takes no listener from anybody else", async () => {
+  const app = stage.open();
+  const inner = app.scope("inner");
+  const heard = journal(app, "end");
+  const off = inner.on("end", () => {});
+  await inner.close();
+  off();
+  off();
+  await app.spawn("a", () => {});
+  expect(heard).toEqual(["end a"]);
+});

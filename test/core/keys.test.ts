@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { KeyConflictError, type Task } from "../../src/core/index.ts";
+import { KeyConflictError, type Task, type TaskContext } from "../../src/core/index.ts";
 import { deferred, rejection, stubborn, thrown, track, turn, useStage } from "./stage.ts";
 
 const stage = useStage();
@@ -234,4 +234,21 @@ test("4.1 a task's key is in its record", () => {
   const app = stage.open();
   expect(app.spawn("a", () => {}, { key: "welcome:7" }).info().key).toBe("welcome:7");
   expect(app.spawn("b", () => {}).info()).not.toHaveProperty("key");
+});
+
+test("4.2 Keys: a replacer that is cancelled gives the key back to the old one, while that one lives", async () => {
+  const app = stage.open();
+  const body = (self: TaskContext): Promise<void> =>
+    self.shield(() => self.sleep("1s")).then(() => self.checkpoint());
+  const old = app.spawn("old", body, { key: "k" });
+  await turn();
+  const replacer = app.spawn("new", () => {}, { key: "k", onConflict: "replace" });
+  await replacer.cancel();
+  expect(app.get("k")).toBe(old);
+  expect(thrown(() => app.spawn("other", () => {}, { key: "k", onConflict: "reject" }))).toBeInstanceOf(
+    KeyConflictError,
+  );
+  const next = app.spawn("next", () => `old ${old.state}`, { key: "k" });
+  await stage.clock.advance("1s");
+  expect(await next).toBe("old cancelled");
 });

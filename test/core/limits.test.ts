@@ -275,3 +275,30 @@ test("4.2 Limits: a producer that awaits room before each spawn never meets a fu
   await stage.clock.advance("1m");
   expect(done).toBe(10);
 });
+
+test("4.3 with every scope closed a rate holds no timer, however long its window", async () => {
+  const app = stage.open();
+  const limit = { key: "api", concurrency: 1, rate: { count: 1, per: "1d" } } as const;
+  await app.spawn("first", () => {}, { limit });
+  const second = app.spawn("second", () => {}, { limit });
+  await turn();
+  await second.cancel();
+  await app.close();
+  expect(stage.clock.pending).toBe(0);
+});
+
+test("4.2 Limits: drop-oldest drops what has waited longest, for a slot or for a bound by key", async () => {
+  const app = stage.open("app", { concurrency: 2, queue: 2, onFull: "drop-oldest" });
+  const limit = { key: "k", concurrency: 1 };
+  const gate = deferred();
+  app.spawn("one", () => gate.promise, { limit });
+  app.spawn("two", () => gate.promise);
+  const byKey = app.spawn("waits for the key", () => {}, { limit });
+  const bySlot = app.spawn("waits for a slot", () => {});
+  app.spawn("three", () => {});
+  expect([byKey.state, bySlot.state]).toEqual(["cancelled", "waiting"]);
+  app.spawn("four", () => {});
+  expect(bySlot.state).toBe("cancelled");
+  gate.resolve();
+  await app.untilIdle();
+});

@@ -263,3 +263,12 @@ test("4.1 set writes into the record, not into the caller's own attributes", asy
     { tenant: 1, b: true },
   ]);
 });
+
+test("4.3 latencies are those of runs: what never started has none", async () => {
+  const app = stage.open();
+  await stage.clock.advance("1h");
+  const task = app.spawn("a", () => {}, { delay: "1m" });
+  await stage.clock.advance("10s");
+  await task.cancel();
+  expect(app.stats().names["a"]).toMatchObject({ cancelled: 1, p50: 0, p99: 0 });
+});
