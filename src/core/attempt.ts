@@ -35,7 +35,7 @@ export function viewOf(node: TaskNode): TaskContext {
 }
 
 /** The first turn, or that of a further attempt. Runs as a microtask, in the async context of the spawner. */
-export function begin(node: TaskNode): void {
+function begin(node: TaskNode): void {
   const state = stateOf(node);
   // Cancelled before its turn: never runs.
   if (state !== WAITING && state !== RETRYING) return;

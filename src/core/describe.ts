@@ -140,7 +140,7 @@ export function attemptOf(node: TaskNode): number {
 }
 
 /** An ended task as plain data, from its record. */
-export function recordInfo(record: TaskRecord): TaskInfo {
+function recordInfo(record: TaskRecord): TaskInfo {
   const above = record.parentPath ?? scopePath(record.scope);
   return describe(record, `${above}/${record.name}`, terminalName(record.state), record.endedAt, 0);
 }

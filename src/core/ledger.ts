@@ -7,7 +7,7 @@ import type { AttemptInfo, NameStats, Progress } from "./info.ts";
 import type { Attributes } from "./options.ts";
 
 /** At most so many names are counted by themselves. */
-export const MAX_NAMES = 1000;
+const MAX_NAMES = 1000;
 const OTHER = "other";
 /** Bucket i holds latencies below 2^i ms, the last one all that are longer. */
 const BUCKETS = 40;

@@ -42,7 +42,7 @@ export interface ServiceState extends Pause {
 const DEFAULT_MIN = 100;
 const DEFAULT_MAX = 10_000;
 
-export function toPause(backoff: Backoff, option: string): Pause {
+function toPause(backoff: Backoff, option: string): Pause {
   const min = backoff.min === undefined ? DEFAULT_MIN : toMs(backoff.min, `${option}.min`);
   const max = backoff.max === undefined ? Math.max(DEFAULT_MAX, min) : toMs(backoff.max, `${option}.max`);
   if (max < min) throw badOption(`${option}.max`, backoff.max, `at least ${option}.min (${min} ms)`);

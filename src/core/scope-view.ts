@@ -245,7 +245,7 @@ function noteCloser(node: ScopeNode, report: Promise<CloseReport>): Promise<Clos
 }
 
 /** Opens a scope inside another. Throws `ScopeClosedError` where that takes nothing more. */
-export function openChild(parent: ScopeNode, name: string, options: ScopeOptions): ScopeNode {
+function openChild(parent: ScopeNode, name: string, options: ScopeOptions): ScopeNode {
   toName(name, "name");
   const settings = toSettings(options, parent.settings);
   const timeout = options.timeout === undefined ? undefined : toMs(options.timeout, "timeout");

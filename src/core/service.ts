@@ -89,7 +89,7 @@ function restartTogether(
 }
 
 /** One of them has ended its attempt, or for good. */
-export function leaveTogether(node: TaskNode, together: Together): void {
+function leaveTogether(node: TaskNode, together: Together): void {
   if (together.running.delete(node)) startTogether(together);
 }
 

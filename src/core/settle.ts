@@ -133,7 +133,7 @@ function tellWaiters(node: TaskNode, state: number, result: unknown): void {
 }
 
 /** How a task ended, for those who ask. */
-export function toOutcome(state: number, result: unknown): Outcome<unknown> {
+function toOutcome(state: number, result: unknown): Outcome<unknown> {
   switch (state) {
     case SUCCEEDED:
       return { state: "succeeded", value: result };

@@ -116,7 +116,7 @@ function sharedPromise(node: TaskNode): Promise<unknown> {
 }
 
 /** How a task will have ended. Not a cancellation point, so that a `finally` may await it. */
-export function untilOutcome(node: TaskNode, what: string, isAwaiting: boolean): Promise<Outcome<unknown>> {
+function untilOutcome(node: TaskNode, what: string, isAwaiting: boolean): Promise<Outcome<unknown>> {
   const current = currentNode();
   if (isTerminal(node)) {
     if (isAwaiting) node.flags |= AWAITED;

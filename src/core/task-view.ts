@@ -147,7 +147,7 @@ export class TaskView implements TaskContext {
 }
 
 /** Why nothing may wait in a task: it is to stop, or has ended. */
-export function refusalOf(node: TaskNode): Error | undefined {
+function refusalOf(node: TaskNode): Error | undefined {
   const stop = stopErrorOf(node);
   if (stop !== undefined) return stop;
   if (!isTerminal(node)) return undefined;
