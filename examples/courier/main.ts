@@ -11,6 +11,6 @@ await main(
     const app = await buildApp(scope, { settings });
     console.log(`courier listens at ${await listen(app, port, 4100)}`);
   },
-  // For a second it says that it is about to go, and still takes what comes; then it lets deliveries finish.
-  { notReadyFor: "1s", drain: "15s" },
+  // For two seconds it says that it is about to go, and still takes what comes; then it lets deliveries finish.
+  { notReadyFor: "2s", drain: "15s" },
 );

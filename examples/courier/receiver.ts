@@ -130,15 +130,20 @@ export class Receiver {
     const signed = secret !== undefined && isSigned(secret, request.headers, body);
     const saw = (what: Sighting["what"]): void =>
       this.#saw({ what, mood, id, nth, isSigned: signed, open: this.#open.get(mood) ?? 0 });
+    let isOpen = true;
+    const end = (what: Sighting["what"]): void => {
+      if (!isOpen) return;
+      isOpen = false;
+      this.#open.set(mood, (this.#open.get(mood) ?? 1) - 1);
+      saw(what);
+    };
 
     saw("arrived");
-    response.once("close", () => {
-      this.#open.set(mood, (this.#open.get(mood) ?? 1) - 1);
-      if (!response.writableFinished) saw(mood === "reset" ? "cut off" : "hung up on");
-    });
+    response.once("close", () => end(mood === "reset" ? "cut off" : "hung up on"));
     const finish = (status: number): void => {
       if (response.destroyed) return;
-      response.writeHead(status).end(() => saw(status < 300 ? "took" : "refused"));
+      end(status < 300 ? "took" : "refused");
+      response.writeHead(status).end();
     };
 
     if (!signed) finish(401);

@@ -27,7 +27,8 @@ test.each([
 ])("the tour fails, with the claim it could not see, where %s", async (_what, env, claim) => {
   const tour = run("tour.ts", [], env);
   const { code } = await tour.exit;
-  expect(tour.lines).toContain(`  ✗ ${claim}`);
-  expect(tour.lines.join("\n")).not.toContain("claims were seen to be true");
+  const text = tour.lines.join("\n");
+  expect(text).toContain(`  ✗ ${claim}\n`);
+  expect(text).not.toContain("claims were seen to be true");
   expect(code).toBe(1);
 });
