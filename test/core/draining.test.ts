@@ -17,6 +17,8 @@ test("4.2 Draining: draining aborts, signal does not", async () => {
   await turn();
   expect(context?.draining.aborted).toBe(false);
   const closing = app.close({ drain: "2s" });
+  // Heard before anybody looks.
+  expect(aborts).toEqual(["draining at 0"]);
   expect(context?.draining.aborted).toBe(true);
   expect(context?.signal.aborted).toBe(false);
   await stage.clock.advance("2s");
