@@ -136,7 +136,7 @@ function begin(
   next: HookHandlerDoneFunction,
 ): void {
   const incoming = {
-    origin: { request: String(request.id), method: request.method, route },
+    origin: { request: String(request.id) || "unnamed", method: request.method, route },
     response: reply.raw,
     isDetached: () => reply.sent && !reply.raw.writableEnded,
   };
