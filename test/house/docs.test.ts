@@ -118,6 +118,16 @@ test("README.md tells the size that is held", () => {
   expect(all.find((page) => page.path === "README.md")?.text).toContain(`at most ${core?.limit}`);
 });
 
+test("docs/errors.md names every code that src has, and no other", () => {
+  const codesOf = (text: string): string[] => text.match(/\bHF_[A-Z_]+/g) ?? [];
+  const sources = readdirSync(join(root, "src"), { recursive: true, encoding: "utf8" });
+  const thrown = sources
+    .filter((file) => file.endsWith(".ts"))
+    .flatMap((file) => codesOf(readFileSync(join(root, "src", file), "utf8")));
+  const told = codesOf(all.find((page) => page.path === "docs/errors.md")?.text ?? "");
+  expect([...new Set(told)].toSorted()).toEqual([...new Set(thrown)].toSorted());
+});
+
 function wrongBlock(language: string, wrong: string): Block {
   return { page: `wrong.${language}`, line: 1, language, code: wrong, output: undefined };
 }
