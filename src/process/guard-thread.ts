@@ -119,6 +119,8 @@ export function guard(): void {
     } catch {
       // Nobody reads stderr any more; the process has to go all the same.
     }
+    // Nothing happens in the first process of a container, which no signal of its own kills: there the orchestrator
+    // does it, at the end of its own patience.
     process.kill(process.pid, "SIGKILL");
   }
 

@@ -1,3 +1,4 @@
+import { isMainThread } from "node:worker_threads";
 import { badOption, toMs } from "../core/duration.ts";
 import { openScope } from "../core/scope.ts";
 import type { RootOptions } from "../core/options.ts";
@@ -42,7 +43,8 @@ const GRACE = "5s";
  * the process had to be killed, its loop being blocked in native code; 128 + n for a second signal n, at least 500 ms
  * after the first, which exits at once. Failures that went to `onError` do not count.
  *
- * @throws RangeError (as a rejection) for an option that cannot be; Error where a `main()` runs already.
+ * @throws RangeError (as a rejection) for an option that cannot be; Error (`HF_MAIN_RUNNING`, `HF_NOT_MAIN_THREAD`)
+ * where a `main()` runs already, and in a worker thread.
  * @example
  * await main("courier", async (app) => {
  *   app.service("poller", async (task) => {
@@ -67,6 +69,14 @@ export async function main(
   }
   if (typeof body !== "function") throw badOption("body", body, "a function");
   const stopSignals = toStopSignals(signals);
+  if (!isMainThread) {
+    throw Object.assign(
+      new Error("main() owns a process, and a worker thread has none: use openScope() here"),
+      {
+        code: "HF_NOT_MAIN_THREAD",
+      },
+    );
+  }
   const own = registry();
   if (own.main !== undefined) {
     throw Object.assign(new Error(`main("${own.main}") owns this process: there is no second one`), {

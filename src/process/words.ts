@@ -95,7 +95,7 @@ export function toUncaughtText({ name, origin, task, error }: UncaughtReport): s
 }
 
 /** A task that would not stop, for a person. */
-export function describeTask({ path, id, state, age, attempt }: StubbornTask): string {
+function describeTask({ path, id, state, age, attempt }: StubbornTask): string {
   const again = attempt > 1 ? `, attempt ${attempt}` : "";
   return `${path} (#${id}), ${state}, ${seconds(age)} old${again}`;
 }

@@ -131,6 +131,12 @@ describe("a program", () => {
     expect(child.stderr).toBe("");
   });
 
+  test("has one main()", async () => {
+    const child = new Child(commandOf("two mains"));
+    expect(await child.ended).toEqual({ code: 0, signal: null });
+    expect(child.stdout).toBe("refused: HF_MAIN_RUNNING\nafter main\n");
+  });
+
   test("is held by exactly one handle while a task lives that has none", async () => {
     const child = new Child(commandOf("a task without a handle"));
     const [, handles] = await child.untilSaid(/held by (.*)/);
