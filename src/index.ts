@@ -1,3 +1,5 @@
+import { announceCopy } from "./process/copies.ts";
+
 export {
   checkpoint,
   currentTask,
@@ -68,4 +70,7 @@ export type {
 } from "./core/index.ts";
 export { main } from "./process/main.ts";
 export type { MainOptions } from "./process/main.ts";
+export type { ProcessReport } from "./process/report.ts";
 export type { SignalName } from "./process/stop-signals.ts";
+
+announceCopy(import.meta.url);

@@ -26,3 +26,7 @@ export function currentNode(): TaskNode | undefined {
 
 /** Calls `fn` in the async context in which holdfast was loaded: outside of any task. */
 export const outside: <R>(fn: () => R) => R = AsyncLocalStorage.snapshot();
+
+// Node 22 follows promises only once some store was entered. Were the first task's start the first to enter one, it
+// would enter it for its spawner too. (`undefined` would not do: a store that does not change is not entered.)
+outside(() => storage.run(null as never, () => undefined));
