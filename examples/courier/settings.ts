@@ -25,7 +25,7 @@ export const defaults: Settings = {
   attempts: 4,
   backoff: "500ms",
   perEndpoint: 4,
-  backlog: 50,
+  backlog: 500,
   health: "10s",
   days: 7,
 };
