@@ -53,19 +53,28 @@ function begin(node: TaskNode): void {
   const { extras } = node;
   if (extras !== undefined) prepare(node, extras);
   if (isHeard(scope, channels.start)) emitTask(node, "start");
+  let promise: Promise<unknown> | undefined;
   let result: unknown;
-  let hasThen: boolean;
   try {
     result = run((node.flags & GROUP) === 0 ? viewOf(node) : groupView(node));
-    hasThen = isThenable(result);
+    // Looking at what was returned may throw too: it may have getters.
+    if (isThenable(result)) promise = isPlainPromise(result) ? result : toPromise(result);
   } catch (error) {
     bodyEnded(node, false, error);
     return;
   }
-  if (hasThen) {
-    const isPlain = result instanceof Promise && result.constructor === Promise;
-    follow(node, isPlain ? (result as Promise<unknown>) : Promise.resolve(result));
-  } else bodyEnded(node, true, result);
+  if (promise === undefined) bodyEnded(node, true, result);
+  else follow(node, promise);
+}
+
+/** Whether `then` on it is the native one, with nothing in between. */
+function isPlainPromise(value: PromiseLike<unknown>): value is Promise<unknown> {
+  return value instanceof Promise && value.constructor === Promise;
+}
+
+/** Follows any thenable; what its getters throw becomes a rejection. */
+function toPromise(value: PromiseLike<unknown>): Promise<unknown> {
+  return new Promise((resolve) => resolve(value));
 }
 
 /** A group's body receives the scope, not the task. */
@@ -94,7 +103,7 @@ export function beginAdopted(node: TaskNode, promise: PromiseLike<unknown>): voi
   node.startedAt = coarseNow();
   prepare(node, extrasOf(node));
   if (isHeard(node.scope, channels.start)) emitTask(node, "start");
-  followAs(node, Promise.resolve(promise));
+  followAs(node, toPromise(promise));
 }
 
 /** What an attempt has that a plain task has not. */

@@ -15,15 +15,16 @@ export const NO_MORE_TICKS = Symbol("no more ticks");
 /** The scope and all below it take no new work; what is not due yet will not become due. */
 export function drain(scope: ScopeNode): void {
   const family = familyOfScope(scope);
+  const begun: ScopeNode[] = [];
   for (const inner of family.scopes) {
     if (inner.state > DRAINING) continue;
     inner.drainRoot = scope;
     if (inner.state === DRAINING) continue;
     inner.state = DRAINING;
     inner.reason ??= scope.reason;
+    begun.push(inner);
   }
-  for (const inner of family.scopes) {
-    if (inner.drainRoot !== scope) continue;
+  for (const inner of begun) {
     emitState(inner);
     refuseRoom(inner);
     inner.drainController?.abort(inner.reason);

@@ -1,3 +1,4 @@
+import { CLOSED } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import type { TaskNode } from "./task-node.ts";
 
@@ -55,7 +56,7 @@ function collect(
     if (isLeftOut?.(task) === true) continue;
     family.tasks.push(task);
     const group = task.extras?.group;
-    if (group !== undefined) openScopes.push(group);
+    if (group !== undefined && group.state !== CLOSED) openScopes.push(group);
     for (let child = task.children; child !== undefined; child = child.prev) openTasks.push(child);
   }
 }
