@@ -1,6 +1,6 @@
 import { toWall } from "./clock.ts";
 import { describeError } from "./errors.ts";
-import { CLOSED, Tally } from "./scope-node.ts";
+import { Tally } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import {
   CANCELLED, extrasOf, HIDDEN, isTerminal, stateName, stateOf, SUCCEEDED, terminalName, visibleTask, WAITING,
@@ -235,23 +235,40 @@ interface OpenTree extends Omit<ScopeTree, "tasks" | "scopes"> {
 }
 interface OpenTask extends TaskInfo {
   tasks: OpenTask[];
+  scopes: OpenTree[];
 }
 
 /** The live tree below a scope. */
 export function describeTree(scope: ScopeNode): ScopeTree {
   const root = emptyTree(scope);
-  const openScopes: [ScopeNode, OpenTree][] = [[scope, root]];
-  for (let next = openScopes.pop(); next !== undefined; next = openScopes.pop()) {
-    const [node, tree] = next;
-    tree.tasks = describeTaskTrees(visible(listed(node.tasks)));
-    for (const child of childScopes(node)) {
-      if (child.state === CLOSED || child.owner !== undefined) continue;
-      const below = emptyTree(child);
-      tree.scopes.push(below);
-      openScopes.push([child, below]);
+  const scopes: [ScopeNode, OpenTree][] = [[scope, root]];
+  const tasks: [TaskNode, OpenTask[]][] = [];
+  for (;;) {
+    const nextScope = scopes.pop();
+    if (nextScope !== undefined) {
+      const [node, tree] = nextScope;
+      for (const task of visible(listed(node.tasks)).reverse()) tasks.push([task, tree.tasks]);
+      openBelow(node, tree.scopes, scopes);
+      continue;
     }
+    const nextTask = tasks.pop();
+    if (nextTask === undefined) return root;
+    const [task, into] = nextTask;
+    const tree: OpenTask = { ...taskInfo(task), tasks: [], scopes: [] };
+    into.push(tree);
+    for (const child of visibleChildren(task).reverse()) tasks.push([child, tree.tasks]);
+    const group = task.extras?.group;
+    if (group !== undefined) openBelow(group, tree.scopes, scopes);
   }
-  return root;
+}
+
+/** The child scopes of a scope, to be described. */
+function openBelow(scope: ScopeNode, into: OpenTree[], open: [ScopeNode, OpenTree][]): void {
+  for (const child of childScopes(scope)) {
+    const below = emptyTree(child);
+    into.push(below);
+    open.push([child, below]);
+  }
 }
 
 function emptyTree(scope: ScopeNode): OpenTree {
@@ -268,17 +285,4 @@ function emptyTree(scope: ScopeNode): OpenTree {
 /** These tasks; for a hidden one, what runs in it. */
 function visible(tasks: readonly TaskNode[]): TaskNode[] {
   return tasks.flatMap((task) => ((task.flags & HIDDEN) === 0 ? [task] : visibleChildren(task)));
-}
-
-function describeTaskTrees(tasks: readonly TaskNode[]): OpenTask[] {
-  const roots: OpenTask[] = [];
-  const open: [TaskNode, OpenTask[]][] = tasks.map((task) => [task, roots]);
-  open.reverse();
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    const [task, into] = next;
-    const tree: OpenTask = { ...taskInfo(task), tasks: [] };
-    into.push(tree);
-    for (const child of visibleChildren(task).reverse()) open.push([child, tree.tasks]);
-  }
-  return roots;
 }

@@ -92,6 +92,8 @@ export interface ScopeStats {
 /** A task with what runs below it. */
 export interface TaskTree extends TaskInfo {
   readonly tasks: readonly TaskTree[];
+  /** The scopes opened in its group; none where it is no group. */
+  readonly scopes: readonly ScopeTree[];
 }
 
 /** A scope with what runs below it. */

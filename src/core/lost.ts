@@ -1,6 +1,6 @@
 import { taskPath } from "./describe.ts";
 import { TaskLostError } from "./errors.ts";
-import { cancelTask } from "./cancel.ts";
+import { cancelScope, cancelTask } from "./cancel.ts";
 import { advanceTask, prepareNext } from "./attempt.ts";
 import { BODY_DONE, extrasOf, IS_LOST, KEEPS_RUN, RUNNING, stateOf } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
@@ -22,5 +22,7 @@ function lose(node: TaskNode): void {
   if ((node.flags & KEEPS_RUN) !== 0) prepareNext(extrasOf(node));
   const demand = { source: "parent", by: taskPath(node), reason: node.result, grace: Infinity } as const;
   for (const child of listed(node.children)) cancelTask(child, demand);
+  const group = node.extras?.group;
+  if (group !== undefined) cancelScope(group, demand);
   advanceTask(node);
 }

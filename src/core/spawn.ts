@@ -12,12 +12,10 @@ import { link } from "./hidden.ts";
 import { forgetIfIdle, poolFor } from "./limits.ts";
 import { toRetry } from "./restart.ts";
 import type { ServiceState } from "./restart.ts";
-import { CLOSING, DRAINING, OPEN } from "./scope-node.ts";
+import { DRAINING, OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { attach } from "./signals.ts";
-import {
-  ADOPTED, CANCEL_ASKED, ENDING, extrasOf, isBlockOf, isTerminal, KEEPS_RUN, SERVICE, SHIELD, STOPPING, TaskNode, RETRYING, RUNNING, stateOf,
-} from "./task-node.ts"; // prettier-ignore
+import { ADOPTED, BODY_DONE, BODY_OK, CANCEL_ASKED, ENDING, KEEPS_RUN, RETRYING, RUNNING, SERVICE, STOPPING, TaskNode, extrasOf, isBlockOf, isTerminal, stateOf } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras } from "./task-node.ts";
 import type { SpawnOptions } from "./options.ts";
 import type { Run } from "./types.ts";
@@ -64,30 +62,26 @@ function refuseUnlessAlive(parent: TaskNode, name: string): void {
     const word = stateOf(parent) === RETRYING ? "is between two attempts" : "has ended";
     throw new ScopeClosedError(`${path} ${word}: ${JSON.stringify(name)} cannot be its child`, path);
   }
-  if ((parent.flags & (STOPPING | CANCEL_ASKED)) !== 0) {
+  if ((parent.flags & (STOPPING | CANCEL_ASKED)) !== 0 || hasFailed(parent)) {
     const path = taskPath(parent);
-    const cause = parent.stop?.error ?? parent.stop?.cancelError;
+    const cause = parent.stop?.error ?? parent.stop?.cancelError ?? parent.result;
     throw new ScopeClosedError(`${path} is being cancelled: ${JSON.stringify(name)} was not started`, path, {
       cause,
     });
   }
 }
 
-/** A scope that drains takes work only from what still runs inside it; one that closes, from a shield in it. */
+/** Its body threw: what it started is being cancelled. */
+function hasFailed(parent: TaskNode): boolean {
+  return (parent.flags & (BODY_DONE | BODY_OK)) === BODY_DONE;
+}
+
+/** A scope that drains takes work only from what still runs inside it; one that closes, none. */
 function refuseUnlessInside(scope: ScopeNode, name: string): void {
   const current = currentNode();
   const isAlive =
     current !== undefined && !isTerminal(current) && (current.flags & (STOPPING | ENDING)) === 0;
   if (isAlive && scope.state === DRAINING && isWithin(current.scope, scope.drainRoot ?? scope)) return;
-  if (
-    isAlive &&
-    scope.state === CLOSING &&
-    isShielded(current) &&
-    isWithin(current.scope, scope) &&
-    !scope.isCleaning
-  ) {
-    return;
-  }
   const path = scopePath(scope);
   throw new ScopeClosedError(
     `${path} is ${scopeState(scope)}: ${JSON.stringify(name)} was not started`,
@@ -96,13 +90,6 @@ function refuseUnlessInside(scope: ScopeNode, name: string): void {
       cause: scope.reason,
     },
   );
-}
-
-function isShielded(node: TaskNode): boolean {
-  for (let block: TaskNode | undefined = node; block !== undefined; block = block.parent) {
-    if ((block.flags & SHIELD) !== 0) return true;
-  }
-  return false;
 }
 
 function spawn(
