@@ -70,7 +70,7 @@ export type {
 } from "./core/index.ts";
 export { main } from "./process/main.ts";
 export type { MainOptions } from "./process/main.ts";
-export type { ProcessReport } from "./process/report.ts";
+export type { EndCause, ProcessReport, StubbornTask, UncaughtReport } from "./process/report.ts";
 export type { SignalName } from "./process/stop-signals.ts";
 
 announceCopy(import.meta.url);

@@ -90,7 +90,9 @@ export function advanceScope(scope: ScopeNode): void {
   if (scope.tasks !== undefined || scope.scopes !== undefined || scope.isCleaning) return;
   const { owner } = scope;
   if (owner !== undefined && scope.state < CLOSING && (owner.flags & BODY_DONE) !== 0) {
+    // Its natural end: there is nothing to cancel, only nothing more to come.
     scope.state = CLOSING;
+    scope.drainController?.abort(scope.reason);
     emitState(scope);
   }
   if (scope.state === CLOSING) cleanUp(scope);
