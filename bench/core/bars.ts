@@ -1,29 +1,45 @@
+import type { Timing } from "./rounds.ts";
 import { figure, printTable } from "./table.ts";
 
 /** A bound that a figure must keep. */
 export interface Bar {
   readonly of: string;
   readonly what: string;
-  readonly value: number | undefined;
+  /** By the clock on the wall; where nothing is timed, the figure itself. */
+  readonly reached: number | undefined;
+  /** The same by this thread's CPU time. */
+  readonly cpu?: number | undefined;
   readonly atMost: number | undefined;
-  /** Said instead of a verdict, where the bar is an aim. */
-  readonly aim?: boolean;
+  /** An aim is no bar: it cannot be missed. */
+  readonly isAim?: boolean;
 }
 
-function verdict({ value, atMost, aim }: Bar): string {
-  if (value === undefined || atMost === undefined || Number.isNaN(value) || Number.isNaN(atMost))
-    return "not measured";
-  if (value <= atMost) return "ok";
-  return aim === true ? "not yet (an aim)" : "MISSED";
+/** One timing as a multiple of another, by both clocks. */
+export function ratio(own: Timing | undefined, other: Timing | undefined): Pick<Bar, "reached" | "cpu"> {
+  if (own === undefined || other === undefined) return { reached: undefined };
+  return { reached: own.wall / other.wall, cpu: own.cpu / other.cpu };
+}
+
+function verdict({ reached, atMost, isAim }: Bar): string {
+  if (reached === undefined || atMost === undefined) return "not measured";
+  if (reached <= atMost) return "ok";
+  return isAim === true ? "not yet (an aim)" : "MISSED";
 }
 
 /** Prints every bar with what was reached. It judges and never fails: a busy machine is no broken build. */
 export function printBars(bars: readonly Bar[]): void {
   printTable(
     "What must be reached",
-    ["", "", "reached", "at most", ""],
-    bars.map((bar) => [bar.of, bar.what, figure(bar.value), figure(bar.atMost), verdict(bar)]),
+    ["", "", "reached", "by cpu", "at most", ""],
+    bars.map((bar) => [
+      bar.of,
+      bar.what,
+      figure(bar.reached),
+      figure(bar.cpu),
+      figure(bar.atMost),
+      verdict(bar),
+    ]),
   );
   const missed = bars.filter((bar) => verdict(bar) === "MISSED").length;
-  console.log(`\n${bars.length} bars, ${missed} missed`);
+  console.log(`\n${bars.filter((bar) => bar.isAim !== true).length} bars, ${missed} missed`);
 }

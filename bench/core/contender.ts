@@ -14,7 +14,7 @@ export type MakeHerd = (count: number) => Herd | Promise<Herd>;
 
 /** The shapes of work that are timed, in the order in which they are printed. */
 export const loopNames = ["oneByOne", "inside", "awaitAll", "awaitEach", "untilIdle"] as const;
-type LoopName = (typeof loopNames)[number];
+export type LoopName = (typeof loopNames)[number];
 
 /** One way of running background work, with what it can do of what is measured. */
 export interface Contender {

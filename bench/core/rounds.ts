@@ -4,9 +4,11 @@ export interface Case {
   readonly run: (count: number) => Promise<unknown>;
 }
 
-/** Medians over the rounds, in nanoseconds for each operation. */
+/** What was found over the rounds, for each operation. */
 export interface Timing {
+  /** By the clock on the wall: the median. */
   readonly wall: number;
+  /** Of this thread's CPU: the mean, since the system counts it in ticks that are longer than some samples. */
   readonly cpu: number;
 }
 
@@ -15,6 +17,8 @@ export interface Effort {
   readonly rounds: number;
   /** How long one sample should take, in ms. */
   readonly sample: number;
+  /** How long a case runs before it is measured, in ms: the optimizing compiler wants to have seen it. */
+  readonly warmUp: number;
 }
 
 export const collect: () => void = (() => {
@@ -58,21 +62,24 @@ export function median(values: readonly number[]): number {
 }
 
 export function medians(samples: readonly Sample[]): Timing {
-  return { wall: median(samples.map((s) => s.wall)), cpu: median(samples.map((s) => s.cpu)) };
+  const cpu = samples.reduce((sum, sample) => sum + sample.cpu, 0) / samples.length;
+  return { wall: median(samples.map((sample) => sample.wall)), cpu };
 }
 
 /** The bursts are of 1,000: counts are multiples of that. */
 const STEP = 1_000;
 
-/** Finds how many operations fill a sample, and warms the code up by the way. */
-async function calibrate({ run }: Case, sample: number): Promise<number> {
+/** Warms a case up, and finds how many operations fill a sample: by its best run, whatever else the machine does. */
+async function warmUp({ run }: Case, { sample, warmUp: ms }: Effort): Promise<number> {
   let count = STEP;
-  for (;;) {
+  let best = Number.POSITIVE_INFINITY;
+  for (let spent = 0; spent < ms;) {
     const { wall } = await time(() => run(count));
-    const needed = Math.ceil((count * sample * 1e6) / wall / STEP) * STEP;
-    if (needed <= count * 1.5) return Math.max(STEP, Math.min(needed, count));
-    count = Math.min(needed, count * 10);
+    spent += wall / 1e6;
+    best = Math.min(best, wall / count);
+    count = Math.min(count * 4, Math.max(STEP, Math.round((sample * 1e6) / best / STEP) * STEP));
   }
+  return count;
 }
 
 /**
@@ -81,7 +88,7 @@ async function calibrate({ run }: Case, sample: number): Promise<number> {
  */
 export async function inRounds(cases: readonly Case[], effort: Effort): Promise<Map<string, Timing>> {
   const counts = new Map<Case, number>();
-  for (const one of cases) counts.set(one, await calibrate(one, effort.sample));
+  for (const one of cases) counts.set(one, await warmUp(one, effort));
   const samples = new Map<Case, Sample[]>(cases.map((one) => [one, []]));
   for (let round = -2; round < effort.rounds; round++) {
     for (let i = 0; i < cases.length; i++) {

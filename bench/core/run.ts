@@ -1,19 +1,21 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 
-import { printBars, type Bar } from "./bars.ts";
+import { printBars, ratio, type Bar } from "./bars.ts";
 import { loopNames, type Contender, type LoopName } from "./contender.ts";
 import { beside, bytes, cancelling, herdsOf, type Growth } from "./herds.ts";
 import { assertDefaults, children, holdfast, type Work } from "./holdfast.ts";
 import { installPeers, loadPeers, peerVersions } from "./peers.ts";
-import { inRounds, type Effort, type Timing } from "./rounds.ts";
+import { inRounds, type Case, type Effort, type Timing } from "./rounds.ts";
 import { figure, printTable } from "./table.ts";
 
 const { values: flags } = parseArgs({
   options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "abcd" } },
 });
-const effort: Effort = flags.quick ? { rounds: 5, sample: 10 } : { rounds: 21, sample: 25 };
-const wanted = (part: string): boolean => flags.only.includes(part);
+const effort: Effort = flags.quick
+  ? { rounds: 7, sample: 15, warmUp: 150 }
+  : { rounds: 21, sample: 25, warmUp: 500 };
+const isWanted = (part: string): boolean => flags.only.includes(part);
 
 const titles: Record<LoopName, string> = {
   oneByOne: "(a) spawn + settle, awaited one by one, from the top level",
@@ -22,10 +24,13 @@ const titles: Record<LoopName, string> = {
   awaitEach: "(a) in bursts of 1,000: spawn all, then await each",
   untilIdle: "(a) in bursts of 1,000: spawn all, await nothing but that all have ended",
 };
+const MANY = 100_000;
+const SLEEPING = "holdfast: task.sleep in an async function";
 
 installPeers();
+const [cpu] = cpus();
 console.log(
-  `Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpus()[0]?.model ?? "unknown CPU"}`,
+  `Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpu?.model ?? "?"}`,
 );
 console.log(
   Object.entries(peerVersions())
@@ -34,60 +39,61 @@ console.log(
 );
 
 await assertDefaults();
-console.log(
-  "Default options: records, counts, delivery and currentTask() right after an await were asserted.",
-);
+console.log("Asserted: records, counts and delivery are on, and currentTask() is right after every await.");
 
-const peers = await loadPeers();
 const { body, BURST } = (await import(new URL("../peers/body.mjs", import.meta.url).href)) as {
   body: Work["body"];
   BURST: number;
 };
 const work: Work = { body, burst: BURST };
-const ours = [
+const contenders: readonly Contender[] = [
   holdfast("holdfast", work),
   holdfast("holdfast, context: false", work, { context: false }),
   children(work),
+  ...(await loadPeers()),
 ];
-const contenders = [...ours, ...peers];
 const bars: Bar[] = [];
 
-if (wanted("a")) await measureLoops();
-if (wanted("b")) await measureBytes();
-if (wanted("c")) await measureCancelling();
-if (wanted("d")) await measureGrowth();
+if (isWanted("a")) await measureLoops();
+if (isWanted("b")) await measureBytes();
+if (isWanted("c")) await measureCancelling();
+if (isWanted("d")) await measureGrowth();
 printBars(bars);
+
+function casesOf(loop: LoopName, only?: readonly string[]): Case[] {
+  return contenders.flatMap(({ name, loops }) => {
+    const run = loops[loop];
+    return run === undefined || only?.includes(name) === false ? [] : [{ name, run }];
+  });
+}
 
 async function measureLoops(): Promise<void> {
   const timings = new Map<LoopName, Map<string, Timing>>();
   for (const loop of loopNames) {
-    const cases = contenders.flatMap(({ name, loops }) => {
-      const run = loops[loop];
-      return run === undefined ? [] : [{ name, run }];
-    });
-    // What runs inside a task has no like among the peers; these stand beside it.
-    if (loop === "inside")
-      cases.push(...outside("bare async call"), ...outside("als.run"), ...outside("p-limit"));
+    const cases = casesOf(loop);
+    // What runs inside a task has no like among the peers: the plain ones stand beside it.
+    if (loop === "inside") cases.push(...casesOf("oneByOne", ["bare async call", "als.run", "p-limit"]));
     const found = await inRounds(cases, effort);
     timings.set(loop, found);
-    const bare = found.get("bare async call")?.wall ?? timings.get("awaitAll")?.get("bare async call")?.wall;
-    const own = found.get("holdfast")?.wall;
+    const bare = found.get("bare async call") ?? timings.get("awaitAll")?.get("bare async call");
+    const own = found.get("holdfast");
     printTable(
       titles[loop],
-      [`ns each, median of ${effort.rounds} rounds`, "wall", "cpu", "× bare", "holdfast ÷ it"],
-      [...found].map(([name, { wall, cpu }]) => [
+      [`ns each, ${effort.rounds} rounds`, "wall", "cpu", "× bare", "holdfast ÷ it", "by cpu"],
+      [...found].map(([name, timing]) => [
         name,
-        figure(wall),
-        figure(cpu),
-        figure(bare && wall / bare),
-        figure(own && own / wall),
+        figure(timing.wall),
+        figure(timing.cpu),
+        figure(ratio(timing, bare).reached),
+        figure(ratio(own, timing).reached),
+        figure(ratio(own, timing).cpu),
       ]),
     );
+    if (loop === "oneByOne") sayIfBusy(own);
   }
   const bar = (loop: LoopName, of: string, peer: string, atMost: number, peerLoop = loop): void => {
-    const value = timings.get(loop)?.get("holdfast")?.wall;
-    const other = timings.get(peerLoop)?.get(peer)?.wall;
-    bars.push({ of, what: `÷ ${peer}`, value: value && other && value / other, atMost });
+    const own = timings.get(loop)?.get("holdfast");
+    bars.push({ of, what: `÷ ${peer}`, ...ratio(own, timings.get(peerLoop)?.get(peer)), atMost });
   };
   bar("oneByOne", "one by one", "als.run", 2);
   bar("oneByOne", "one by one", "p-limit", 0.85);
@@ -102,68 +108,52 @@ async function measureLoops(): Promise<void> {
   bar("untilIdle", "bursts, until all have ended", "Effect runPromise", 1, "awaitAll");
 }
 
-function outside(name: string): { name: string; run: NonNullable<Contender["loops"]["oneByOne"]> }[] {
-  const run = contenders.find((contender) => contender.name === name)?.loops.oneByOne;
-  return run === undefined ? [] : [{ name, run }];
+/** On a busy machine the wall clock counts the others, too. */
+function sayIfBusy(timing: Timing | undefined): void {
+  if (timing === undefined || timing.wall < timing.cpu * 1.25) return;
+  console.log(
+    "  The machine is busy with something else: the ratios by cpu say more than those by the wall clock.",
+  );
 }
 
 async function measureBytes(): Promise<void> {
-  const count = 100_000;
-  const found = await bytes(herdsOf(contenders), count, flags.quick ? 1 : 3);
-  const own = found.get("holdfast: task.sleep in an async function");
+  const found = await bytes(herdsOf(contenders), MANY, flags.quick ? 1 : 3);
+  const own = found.get(SLEEPING);
   printTable(
-    `(b) heap for each live sleeping task, of ${count.toLocaleString("en")}`,
-    ["bytes each", "", "holdfast ÷ it"],
+    `(b) heap for each live sleeping task, of ${MANY.toLocaleString("en")}`,
+    ["", "bytes each", "holdfast ÷ it"],
     [...found].map(([name, size]) => [name, figure(size), figure(own && own / size)]),
   );
-  const limit = found.get("p-limit: parked promise");
-  bars.push({ of: "heap for a sleeping task", what: "bytes", value: own, atMost: 1_350 });
-  bars.push({ of: "heap for a sleeping task", what: "bytes, beside p-limit's", value: own, atMost: limit });
-  const effect = Math.min(
-    ...[...found].filter(([name]) => name.startsWith("Effect ")).map(([, size]) => size),
-  );
-  bars.push({
-    of: "heap for a sleeping task",
-    what: "bytes, beside Effect's least",
-    value: own,
-    atMost: effect,
-    aim: true,
-  });
+  const effect = Math.min(...[...found].filter(([name]) => isEffect(name)).map(([, size]) => size));
+  const of = "heap for a sleeping task";
+  bars.push({ of, what: "bytes", reached: own, atMost: 1_350 });
+  bars.push({ of, what: "bytes, p-limit's", reached: own, atMost: found.get("p-limit: parked promise") });
+  bars.push({ of, what: "bytes, Effect's least", reached: own, atMost: effect, isAim: true });
 }
 
 async function measureCancelling(): Promise<void> {
-  const count = 100_000;
-  const found = await cancelling(herdsOf(contenders, "cancels"), count, flags.quick ? 3 : 9);
-  const own = found.get("holdfast: task.sleep in an async function")?.wall;
+  const found = await cancelling(herdsOf(contenders, "cancels"), MANY, flags.quick ? 3 : 9);
+  const own = found.get(SLEEPING);
   printTable(
-    `(c) cancel ${count.toLocaleString("en")} sleeping tasks and await them`,
-    ["ms, median", "wall", "cpu", "holdfast ÷ it"],
+    `(c) cancel ${MANY.toLocaleString("en")} sleeping tasks and await them`,
+    ["ms", "wall", "cpu", "holdfast ÷ it", "by cpu"],
     [
-      ...[...found].map(([name, { wall, cpu }]) => [
+      ...[...found].map(([name, timing]) => [
         name,
-        figure(wall),
-        figure(cpu),
-        figure(own && own / wall),
+        figure(timing.wall),
+        figure(timing.cpu),
+        figure(ratio(own, timing).reached),
+        figure(ratio(own, timing).cpu),
       ]),
-      ["p-limit, p-queue: neither can cancel what runs", "–", "–", "–"],
+      ["p-limit, p-queue: neither can cancel what runs", "–", "–", "–", "–"],
     ],
   );
-  const effect = Math.min(
-    ...[...found].filter(([name]) => name.startsWith("Effect ")).map(([, { wall }]) => wall),
-  );
-  bars.push({
-    of: "cancel 100,000",
-    what: "÷ Effect's fastest way",
-    value: own && own / effect,
-    atMost: 1.3,
-  });
-  bars.push({
-    of: "cancel 100,000",
-    what: "÷ Effect's fastest way",
-    value: own && own / effect,
-    atMost: 0.95,
-    aim: true,
-  });
+  const [fastest] = [...found]
+    .filter(([name]) => isEffect(name))
+    .map(([, timing]) => timing)
+    .toSorted((a, b) => a.wall - b.wall);
+  const bar = { of: "cancel 100,000", what: "÷ Effect's fastest way", ...ratio(own, fastest) };
+  bars.push({ ...bar, atMost: 1.3 }, { ...bar, atMost: 0.95, isAim: true });
 }
 
 async function measureGrowth(): Promise<void> {
@@ -171,39 +161,36 @@ async function measureGrowth(): Promise<void> {
   const herds = herdsOf(contenders, "lives");
   const found = new Map<number, Map<string, Growth>>();
   for (const level of levels) found.set(level, await beside(herds, level, effort));
-  const at = (level: number, name: string): Growth | undefined => found.get(level)?.get(name);
   const heads = levels.map((level) => `${(level / 1_000).toLocaleString("en")}k live`);
-  const rows = (pick: (growth: Growth) => number): string[][] =>
+  const rows = (pick: (growth: Growth) => Timing): string[][] =>
     herds.map(({ name }) => {
-      const values = levels.map((level) => {
-        const growth = at(level, name);
-        return growth && pick(growth);
+      const walls = levels.map((level) => {
+        const growth = found.get(level)?.get(name);
+        return growth && pick(growth).wall;
       });
-      const first = values[0];
-      const last = values.at(-1);
-      return [name, ...values.map(figure), figure(first && last && last / first)];
+      const [first, last] = [walls[0], walls.at(-1)];
+      return [name, ...walls.map(figure), figure(first && last && last / first)];
     });
   printTable(
     "(d) spawn + settle one by one, while so many others sleep",
-    ["ns each, wall, median", ...heads, "growth"],
-    rows(({ oneByOne }) => oneByOne.wall),
+    ["ns each, wall", ...heads, "growth"],
+    rows((growth) => growth.oneByOne),
   );
   printTable(
     "(d) making those that sleep",
-    ["ns each, wall, median", ...heads, "growth"],
-    rows(({ making }) => making.wall),
+    ["ns each, wall", ...heads, "growth"],
+    rows((growth) => growth.making),
   );
-  const own = "holdfast: task.sleep in an async function";
-  const few = at(1_000, own)?.oneByOne.wall;
-  const many = at(1_000_000, own)?.oneByOne.wall;
-  bars.push({ of: "growth", what: "at 1M live ÷ at 1k", value: many && few && many / few, atMost: 4 });
-  for (const { name } of herds.filter((herd) => herd.name.startsWith("Effect "))) {
-    const effect = at(100_000, name)?.oneByOne.wall;
-    bars.push({
-      of: "growth",
-      what: `at 1M live ÷ ${name.split(":")[0]} at 100k`,
-      value: many && effect && many / effect,
-      atMost: 1,
-    });
+  const few = found.get(1_000)?.get(SLEEPING)?.oneByOne;
+  const many = found.get(1_000_000)?.get(SLEEPING)?.oneByOne;
+  bars.push({ of: "at 1M live", what: "÷ at 1k live", ...ratio(many, few), atMost: 4 });
+  for (const { name } of herds.filter((herd) => isEffect(herd.name))) {
+    const effect = found.get(100_000)?.get(name)?.oneByOne;
+    const what = `÷ ${name.split(":", 1).join()} at 100k`;
+    bars.push({ of: "at 1M live", what, ...ratio(many, effect), atMost: 1 });
   }
+}
+
+function isEffect(name: string): boolean {
+  return name.startsWith("Effect ");
 }
