@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 
 /** A service that runs as a process of its own, seen from outside: what it writes, and how it ends. */
 export class Service {
@@ -12,7 +13,7 @@ export class Service {
 
   constructor(script: URL, env: Readonly<Record<string, string>>, giveUp: AbortSignal) {
     this.#giveUp = giveUp;
-    this.process = spawn(process.execPath, [script.pathname], {
+    this.process = spawn(process.execPath, [...process.execArgv, fileURLToPath(script)], {
       env: { ...process.env, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });

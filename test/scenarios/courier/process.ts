@@ -18,7 +18,8 @@ export function run(
   env: Readonly<Record<string, string>> = {},
 ): Running {
   const script = fileURLToPath(new URL(`../../../examples/courier/${program}`, import.meta.url));
-  const child = spawn(process.execPath, [script, ...args], {
+  // Nodes older than the pinned one ask for the flag.
+  const child = spawn(process.execPath, ["--experimental-strip-types", "--no-warnings", script, ...args], {
     env: { ...process.env, NODE_OPTIONS: "", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
