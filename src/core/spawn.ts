@@ -12,10 +12,10 @@ import { link } from "./hidden.ts";
 import { forgetIfIdle, poolFor } from "./limits.ts";
 import { toRetry } from "./restart.ts";
 import type { ServiceState } from "./restart.ts";
-import { CLOSING, DRAINING, OPEN } from "./scope-node.ts";
+import { DRAINING, OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { attach } from "./signals.ts";
-import { ADOPTED, BODY_DONE, BODY_OK, CANCEL_ASKED, ENDING, KEEPS_RUN, RETRYING, RUNNING, SERVICE, SHIELD, STOPPING, TaskNode, extrasOf, isBlockOf, isTerminal, stateOf } from "./task-node.ts"; // prettier-ignore
+import { ADOPTED, BODY_DONE, BODY_OK, CANCEL_ASKED, ENDING, KEEPS_RUN, RETRYING, RUNNING, SERVICE, STOPPING, TaskNode, extrasOf, isBlockOf, isTerminal, stateOf } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras } from "./task-node.ts";
 import type { SpawnOptions } from "./options.ts";
 import type { Run } from "./types.ts";
@@ -29,11 +29,7 @@ export function spawnInScope(
   options: SpawnOptions | undefined,
   flags: number,
 ): TaskNode {
-  if (scope.state !== OPEN) {
-    const shielded = scope.state === CLOSING ? shieldedIn(scope) : undefined;
-    if (shielded !== undefined) return spawn(shielded.scope, shielded, name, run, options, flags);
-    refuseUnlessInside(scope, name);
-  }
+  if (scope.state !== OPEN) refuseUnlessInside(scope, name);
   return spawn(scope, undefined, name, run, options, flags);
 }
 
@@ -73,21 +69,6 @@ function refuseUnlessAlive(parent: TaskNode, name: string): void {
       cause,
     });
   }
-}
-
-/**
- * The task that calls, if it calls from a shield inside this closing scope: what it spawns becomes its child, so that
- * it ends with the shield and cannot hold up the close for longer.
- */
-function shieldedIn(scope: ScopeNode): TaskNode | undefined {
-  const current = currentNode();
-  if (current === undefined || stateOf(current) !== RUNNING || !isWithin(current.scope, scope))
-    return undefined;
-  if ((current.flags & (STOPPING | ENDING)) !== 0) return undefined;
-  for (let block: TaskNode | undefined = current; block !== undefined; block = block.parent) {
-    if ((block.flags & SHIELD) !== 0) return block.extras?.timeoutKind === "cleanup" ? undefined : current;
-  }
-  return undefined;
 }
 
 /** Its body threw: what it started is being cancelled. */
