@@ -6,7 +6,9 @@ import { fromEnvironment } from "./settings.ts";
 import { makeSecret } from "./signature.ts";
 
 /** `npm start`: courier, a receiver that is as unreliable as receivers are, and an event every two seconds. */
-await main("courier", async (scope) => {
+await main("courier", run, { drain: "5s" });
+
+async function run(scope: Scope): Promise<void> {
   const { port, settings } = fromEnvironment(process.env);
 
   // Opened first, so closed last: the deliveries that are still on their way at the end have somewhere to go.
@@ -14,12 +16,12 @@ await main("courier", async (scope) => {
   await receiver.listen(4101).catch(() => receiver.listen(0));
   scope.defer(() => receiver.close());
 
-  const app = await buildApp(scope, { settings });
+  const app = await buildApp(scope, { settings: { timeout: "2s", ...settings } });
   const url = await listen(app, port, 4100);
   await subscribe(url, receiver);
   trickle(scope, url);
   console.log(introduction(url, receiver.url));
-});
+}
 
 /** Asks courier to send everything to each path of the receiver. */
 async function subscribe(url: string, receiver: Receiver): Promise<void> {
