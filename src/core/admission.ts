@@ -1,9 +1,18 @@
 import { Fifo } from "./fifo.ts";
-import { forgetIfIdle, roomAt, tryEnter, wakeAt } from "./limits.ts";
+import { forgetIfIdle, noteStart, roomAt, tryEnter, wakeAt } from "./limits.ts";
 import type { Pool } from "./limits.ts";
 import { hasRoom, wakeRoom } from "./room.ts";
 import type { ScopeNode } from "./scope-node.ts";
-import { ADOPTED, extrasOf, HIDDEN, HOLDS_POOL, HOLDS_SLOT, isTerminal, SERVICE } from "./task-node.ts";
+import {
+  ADOPTED,
+  HIDDEN,
+  HOLDS_POOL,
+  HOLDS_SLOT,
+  SERVICE,
+  STARTS_SOON,
+  extrasOf,
+  isTerminal,
+} from "./task-node.ts";
 import type { TaskExtras, TaskNode } from "./task-node.ts";
 import type { LimitOptions } from "./options.ts";
 import { now } from "./clock.ts";
@@ -28,7 +37,7 @@ export function admit(node: TaskNode): boolean {
         pumpPool(pool);
         return false;
       }
-      node.flags |= HOLDS_POOL;
+      node.flags |= HOLDS_POOL | STARTS_SOON;
     }
   }
   return takeSlot(node);
@@ -58,7 +67,10 @@ export function needsSlot(scope: ScopeNode, parent: TaskNode | undefined, flags:
 
 function takeSlot(node: TaskNode): boolean {
   const { scope } = node;
-  if ((node.flags & HOLDS_SLOT) !== 0 || !needsSlot(scope, node.parent, node.flags)) return true;
+  if ((node.flags & HOLDS_SLOT) !== 0 || !needsSlot(scope, node.parent, node.flags)) {
+    startsNow(node, true);
+    return true;
+  }
   const queue = (scope.slotQueue ??= new Fifo<TaskNode>());
   if (queue.size > 0 || scope.slotsUsed >= scope.settings.concurrency) {
     extrasOf(node).queued = queue.push(node);
@@ -66,6 +78,7 @@ function takeSlot(node: TaskNode): boolean {
   }
   scope.slotsUsed++;
   node.flags |= HOLDS_SLOT;
+  startsNow(node, true);
   return true;
 }
 
@@ -121,6 +134,7 @@ function leaveQueues(extras: TaskExtras): boolean {
 
 function releasePool(node: TaskNode, pool: Pool): void {
   pool.users--;
+  startsNow(node, false);
   if ((node.flags & HOLDS_POOL) !== 0) {
     node.flags &= ~HOLDS_POOL;
     pool.used--;
@@ -158,8 +172,26 @@ function pumpSlots(scope: ScopeNode): void {
     if (node.extras !== undefined) node.extras.queued = undefined;
     scope.slotsUsed++;
     node.flags |= HOLDS_SLOT;
+    startsNow(node, true);
     go(node);
   }
+}
+
+/** Looks again when the rate lets the first in the queue start. */
+function waitForRoom(pool: Pool): void {
+  const first = pool.queue.first?.value;
+  if (first?.extras === undefined) return;
+  const free = roomAt(pool, limitOf(first.extras));
+  if (free > now() && free < Infinity) wakeAt(pool, free, pumpPool);
+}
+
+/** It has all it needs: only now does its start count against a rate. */
+function startsNow(node: TaskNode, isStarting: boolean): void {
+  const { extras } = node;
+  if ((node.flags & STARTS_SOON) === 0 || extras?.pool === undefined) return;
+  node.flags &= ~STARTS_SOON;
+  noteStart(extras.pool, limitOf(extras), isStarting);
+  waitForRoom(extras.pool);
 }
 
 function pumpPool(pool: Pool): void {
@@ -169,12 +201,11 @@ function pumpPool(pool: Pool): void {
     const extras = node.extras as TaskExtras;
     const limit = limitOf(extras);
     if (!tryEnter(pool, limit)) {
-      const free = roomAt(pool, limit);
-      if (free > now()) wakeAt(pool, free, pumpPool);
+      waitForRoom(pool);
       return;
     }
     leaveQueues(extras);
-    node.flags |= HOLDS_POOL;
+    node.flags |= HOLDS_POOL | STARTS_SOON;
     if (takeSlot(node)) go(node);
     if (node.scope.roomWaiters !== undefined && hasRoom(node.scope)) wakeRoom(node.scope);
   }

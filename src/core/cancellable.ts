@@ -1,12 +1,11 @@
-import { currentNode } from "./context.ts";
+import { callingTask } from "./context.ts";
 import { stopErrorOf } from "./stop-signal.ts";
-import { isTerminal } from "./task-node.ts";
 import { capture, captured, rejected, thenOf, Wait } from "./wait.ts";
 
 /** Makes waiting for a promise a cancellation point of the task that waits. The promise itself goes on. */
 export function cancellable<T>(promise: Promise<T>): Promise<T> {
-  const current = currentNode();
-  if (current === undefined || isTerminal(current)) return promise;
+  const current = callingTask();
+  if (current === undefined) return promise;
   const stop = stopErrorOf(current);
   if (stop !== undefined) {
     void thenOf(promise, undefined, ignore);

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { ScopeNode } from "./scope-node.ts";
+import { HIDDEN, isTerminal } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 
 /** What the async context holds: the task that runs, or a scope that was entered by hand. */
@@ -22,6 +23,13 @@ export const storage: AsyncLocalStorage<Store> = new AsyncLocalStorage<Store>();
 export function currentNode(): TaskNode | undefined {
   const store = storage.getStore();
   return store instanceof ScopeEntry ? store.task : store;
+}
+
+/** The live task that runs: where a block of it has been given up, the task around. */
+export function callingTask(): TaskNode | undefined {
+  let node = currentNode();
+  while (node !== undefined && isTerminal(node)) node = (node.flags & HIDDEN) === 0 ? undefined : node.parent;
+  return node;
 }
 
 /** Calls `fn` in the async context in which holdfast was loaded: outside of any task. */

@@ -15,6 +15,8 @@ export class Pool {
   readonly owner: Map<string, Pool>;
   readonly queue: Fifo<TaskNode> = new Fifo<TaskNode>();
   used = 0;
+  /** How many of these have a place, and wait for a slot: they start when they get one. */
+  expected = 0;
   /** Live tasks that name it: until the last has ended, it is the pool of its key. */
   users = 0;
   /** The newest starts, where a rate bounds them: a sliding window, so that no window of `per` holds more. */
@@ -43,25 +45,32 @@ export function poolFor(scope: ScopeNode, limit: LimitOptions): Pool {
   return pool;
 }
 
-/** Whether one more may run now; if so it is counted. */
+/** Whether one more may have a place now; if so it is counted, and its start expected. */
 export function tryEnter(pool: Pool, limit: LimitOptions): boolean {
-  if (pool.used >= limit.concurrency) return false;
-  if (limit.rate !== undefined) {
-    if (roomAt(pool, limit) > now()) return false;
-    pool.starts.push(now());
-    pool.window = Math.max(pool.window, toMs(limit.rate.per, "limit.rate.per"));
-  }
+  if (pool.used >= limit.concurrency || roomAt(pool, limit) > now()) return false;
   pool.used++;
+  pool.expected++;
   return true;
 }
 
-/** When the rate lets the next one start. */
+/** One that has a place starts now, or never will. */
+export function noteStart(pool: Pool, limit: LimitOptions, isStarting: boolean): void {
+  pool.expected--;
+  if (!isStarting || limit.rate === undefined) return;
+  pool.starts.push(now());
+  pool.window = Math.max(pool.window, toMs(limit.rate.per, "limit.rate.per"));
+}
+
+/** When the rate lets the next one start; Infinity while that hangs on when those start that have a place. */
 export function roomAt(pool: Pool, limit: LimitOptions): number {
   const { rate } = limit;
   if (rate === undefined) return 0;
-  const { starts } = pool;
+  const { starts, expected } = pool;
   if (starts.length > rate.count) starts.splice(0, starts.length - rate.count);
-  return starts.length < rate.count ? 0 : (starts[0] as number) + toMs(rate.per, "limit.rate.per");
+  const over = starts.length + expected - rate.count;
+  if (over < 0) return 0;
+  const oldest = starts[over];
+  return oldest === undefined ? Infinity : oldest + toMs(rate.per, "limit.rate.per");
 }
 
 /** Calls `retry` when the rate lets the next one start. */

@@ -3,7 +3,7 @@ import { cancellable } from "./cancellable.ts";
 import { callLater } from "./clock.ts";
 import { disposerOf } from "./cleanup.ts";
 import type { Cleanup } from "./cleanup.ts";
-import { currentNode, ScopeEntry, storage } from "./context.ts";
+import { callingTask, currentNode, ScopeEntry, storage } from "./context.ts";
 import { cycleThroughScope } from "./deadlock.ts";
 import { describeStats, describeTasks, describeTree, scopePath, scopeState } from "./describe.ts";
 import { badOption, toFunction, toMs, toName } from "./duration.ts";
@@ -22,7 +22,6 @@ import { toSettings } from "./settings.ts";
 import { adoptInScope, spawnInScope, spawnService } from "./spawn.ts";
 import { drainSignal, scopeSignal } from "./stop-signal.ts";
 import { handleOf } from "./task-handle.ts";
-import { isTerminal } from "./task-node.ts";
 import type { CloseReport, ScopeEventName, ScopeEventOf, ScopeStats, ScopeTree, TaskInfo } from "./info.ts";
 import type {
   AdoptOptions,
@@ -185,8 +184,8 @@ export class ScopeView implements Scope {
 
   /** What a wait that cannot end rejects with; undefined where it can. */
   #deadlock(what: string, onlyBusy: boolean): Promise<never> | undefined {
-    const current = currentNode();
-    if (current === undefined || isTerminal(current)) return undefined;
+    const current = callingTask();
+    if (current === undefined) return undefined;
     const cycle = cycleThroughScope(current, this.#node, onlyBusy);
     return cycle === undefined ? undefined : rejected(new DeadlockError(`${this.path}.${what}`, cycle));
   }
@@ -222,7 +221,7 @@ export class ScopeView implements Scope {
 function waitIn(waiters: Set<ScopeWaiter>): Promise<void> {
   let waiter: ScopeWaiter | undefined;
   const woken = new Promise<void>((resolve, reject) => {
-    waiter = { task: currentNode(), resolve, reject };
+    waiter = { task: callingTask(), resolve, reject };
     waiters.add(waiter);
   });
   const own = cancellable(woken);
@@ -235,8 +234,8 @@ function waitIn(waiters: Set<ScopeWaiter>): Promise<void> {
 
 /** Remembers which task waits for a close, for the deadlock search. */
 function noteCloser(node: ScopeNode, report: Promise<CloseReport>): Promise<CloseReport> {
-  const task = currentNode();
-  if (task === undefined || isTerminal(task) || node.state === CLOSED) return report;
+  const task = callingTask();
+  if (task === undefined || node.state === CLOSED) return report;
   const waiters = (node.closeWaiters ??= new Set<ScopeWaiter>());
   waiters.add({ task, resolve: noop, reject: noop });
   const wait = new Wait("end", task, undefined, noop, noop);

@@ -1,6 +1,6 @@
 import { cancelTask } from "./cancel.ts";
 import type { Demand } from "./cancel.ts";
-import { currentNode } from "./context.ts";
+import { callingTask, currentNode } from "./context.ts";
 import { cycleThroughTask } from "./deadlock.ts";
 import { taskInfo, taskPath } from "./describe.ts";
 import { DeadlockError } from "./errors.ts";
@@ -92,8 +92,8 @@ export function handleOf(node: TaskNode): Task<unknown> {
 
 /** The promise to which a `then` attaches: a cancellation point of the task that calls it. */
 function awaitTask(node: TaskNode): Promise<unknown> {
-  const current = currentNode();
-  if (current === undefined || isTerminal(current)) return sharedPromise(node);
+  const current = callingTask();
+  if (current === undefined) return sharedPromise(node);
   if ((current.flags & STOPPING) !== 0) return Promise.reject(stopErrorOf(current));
   if (isTerminal(node)) return sharedPromise(node);
   const cycle = cycleThroughTask(current, node);
@@ -117,12 +117,11 @@ function sharedPromise(node: TaskNode): Promise<unknown> {
 
 /** How a task will have ended. Not a cancellation point, so that a `finally` may await it. */
 function untilOutcome(node: TaskNode, what: string, isAwaiting: boolean): Promise<Outcome<unknown>> {
-  const current = currentNode();
   if (isTerminal(node)) {
     if (isAwaiting) node.flags |= AWAITED;
     return Promise.resolve(outcomeOf(node));
   }
-  const awaiter = current === undefined || isTerminal(current) ? undefined : current;
+  const awaiter = callingTask();
   if (awaiter !== undefined) {
     const cycle = cycleThroughTask(awaiter, node);
     if (cycle !== undefined) return rejected(new DeadlockError(what, cycle));

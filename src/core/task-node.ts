@@ -61,6 +61,8 @@ export const GIVING_UP = 1 << 24;
 export const HOLDS_SLOT = 1 << 22;
 /** Holds a place of its bound by key. */
 export const HOLDS_POOL = 1 << 23;
+/** Has that place, and may still wait for a slot. */
+export const STARTS_SOON = 1 << 25;
 
 const STATE_NAMES: readonly TaskState[] = [
   "waiting", "running", "retrying", "running", "succeeded", "failed", "cancelled", "lost", "abandoned",

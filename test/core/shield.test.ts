@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  ScopeClosedError,
   TaskAbandonedError,
   TaskTimeoutError,
   checkpoint,
@@ -10,7 +11,7 @@ import {
   type Task,
   type TaskContext,
 } from "../../src/core/index.ts";
-import { deferred, forever, journal, rejection, track, turn, useStage } from "./stage.ts";
+import { deferred, forever, journal, rejection, track, turn, useStage, thrown } from "./stage.ts";
 
 const stage = useStage();
 
@@ -360,13 +361,14 @@ test("4.2 Shield: a child in a shield is abandoned with its ancestor, leaves fir
   stage.takeReports();
 });
 
-test("4.2 Shield: scope.spawn of the task's own scope is allowed too while the scope closes", async () => {
+test("4.2 Shield: what runs while the scope closes is the shield's child; the scope itself takes nothing more", async () => {
   const app = stage.open();
   const made: unknown[] = [];
   const task = app.spawn("a", async (self) => {
     await self.shield(async () => {
       await self.sleep("1s");
-      made.push(await self.scope.spawn("save", () => "saved"));
+      expect(thrown(() => self.scope.spawn("save", () => "saved"))).toBeInstanceOf(ScopeClosedError);
+      made.push(await self.spawn("save", () => "saved"));
     });
     self.throwIfCancelled();
   });
