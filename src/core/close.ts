@@ -4,7 +4,7 @@ import { runCleanups } from "./cleanup.ts";
 import { callLater, clearTimer, now } from "./clock.ts";
 import { Closing, noteError } from "./close-report.ts";
 import { deliverTo } from "./delivery.ts";
-import { enclosing, scopePath, scopeState } from "./describe.ts";
+import { enclosing, scopePath } from "./describe.ts";
 import { ScopeClosedError } from "./errors.ts";
 import { drain } from "./drain.ts";
 import { emitState, unlisten } from "./events.ts";
@@ -12,7 +12,7 @@ import { checkReady, wakeAll } from "./readiness.ts";
 import { forgetPools } from "./limits.ts";
 import { roots } from "./roots.ts";
 import { CLOSED, CLOSING, DRAINING } from "./scope-node.ts";
-import type { ScopeNode } from "./scope-node.ts";
+import type { ScopeNode, ScopeWaiter } from "./scope-node.ts";
 import { BODY_DONE } from "./task-node.ts";
 import type { CloseReport } from "./info.ts";
 import { together } from "./verdict.ts";
@@ -162,11 +162,17 @@ function closed(scope: ScopeNode): void {
   clearTimer(scope.closing?.drainTimer);
   scope.closing?.finish();
   wakeAll(scope.idleWaiters);
-  const error = new ScopeClosedError(`${scopePath(scope)} is ${scopeState(scope)}`, scopePath(scope));
-  for (const waiter of scope.readyWaiters ?? []) waiter.reject(error);
+  if (scope.readyWaiters !== undefined) refuseAll(scope, scope.readyWaiters);
   scope.readyWaiters = scope.closeWaiters = undefined;
   if (scope.owner !== undefined) taskMayAdvance(scope.owner);
   if (around !== undefined) idleMayBe(around);
+}
+
+/** Nobody who waits for it to be ready will see that. */
+function refuseAll(scope: ScopeNode, waiters: ReadonlySet<ScopeWaiter>): void {
+  const path = scopePath(scope);
+  const error = new ScopeClosedError(`${path} is closed`, path);
+  for (const waiter of waiters) waiter.reject(error);
 }
 
 function leaveParent(scope: ScopeNode): void {

@@ -11,7 +11,7 @@ import {
   type Task,
   type TaskContext,
 } from "../../src/core/index.ts";
-import { deferred, forever, journal, rejection, track, turn, useStage, thrown } from "./stage.ts";
+import { deferred, forever, journal, rejection, track, turn, useStage, thrown as caught } from "./stage.ts";
 
 const stage = useStage();
 
@@ -367,7 +367,7 @@ test("4.2 Shield: what runs while the scope closes is the shield's child; the sc
   const task = app.spawn("a", async (self) => {
     await self.shield(async () => {
       await self.sleep("1s");
-      expect(thrown(() => self.scope.spawn("save", () => "saved"))).toBeInstanceOf(ScopeClosedError);
+      expect(caught(() => self.scope.spawn("save", () => "saved"))).toBeInstanceOf(ScopeClosedError);
       made.push(await self.spawn("save", () => "saved"));
     });
     self.throwIfCancelled();

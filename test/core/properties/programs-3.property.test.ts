@@ -1,0 +1,3 @@
+import { testPrograms } from "./suite.ts";
+
+testPrograms(3, 4);
