@@ -1,5 +1,14 @@
 import type { Contender, Herd, MakeHerd } from "./contender.ts";
-import { collect, median, medians, time, type Effort, type Sample, type Timing } from "./rounds.ts";
+import {
+  collect,
+  fromTheStart,
+  median,
+  medians,
+  time,
+  type Effort,
+  type Sample,
+  type Timing,
+} from "./rounds.ts";
 
 /** One way in which one contender has sleeping tasks. */
 export interface NamedHerd {
@@ -30,7 +39,7 @@ async function heapUsed(): Promise<number> {
 
 async function heapOf({ make }: NamedHerd, count: number): Promise<number> {
   const before = await heapUsed();
-  const herd = await make(count);
+  const herd = await fromTheStart(() => make(count));
   const after = await heapUsed();
   await herd.end();
   return (after - before) / count;
@@ -69,7 +78,7 @@ export async function cancelling(
   for (let round = -1; round < rounds; round++) {
     for (const named of rotated(herds, round)) {
       if (isSlow(named) && round !== 0) continue;
-      const herd = await named.make(count);
+      const herd = await fromTheStart(() => named.make(count));
       collect();
       const { wall, cpu } = await time(() => herd.end());
       if (round >= 0) samples.get(named.name)?.push({ wall: wall / 1e6, cpu: cpu / 1e6 });
