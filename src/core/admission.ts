@@ -35,7 +35,8 @@ export function admit(node: TaskNode): boolean {
         extras.queued = pool.queue.push(node);
         extras.queuedInScope = (node.scope.limitQueue ??= new Fifo<TaskNode>()).push(node);
         pumpPool(pool);
-        return false;
+        // Where there was room after all, it has passed by now, or waits for a slot.
+        return extras.queued === undefined;
       }
       node.flags |= HOLDS_POOL | STARTS_SOON;
     }

@@ -203,11 +203,11 @@ function takeKey(node: TaskNode, extras: TaskExtras, holder: TaskNode | undefine
   // The newest replacer takes the place of an older one that still waits.
   const first = holder.extras?.predecessor ?? holder;
   const by = taskPath(node);
-  extras.predecessor = first;
-  const firstExtras = extrasOf(first);
-  firstExtras.successor = node;
   inMotion(() => cancelTask(holder, { source: "key", by, reason: undefined, grace: Infinity }), undefined);
-  if (isTerminal(first) && extras.predecessor === first) extras.predecessor = undefined;
+  // Linked only now: an end on the spot must not admit a task whose delay has not been set yet.
+  if (isTerminal(first) || isTerminal(node)) return;
+  extras.predecessor = first;
+  extrasOf(first).successor = node;
 }
 
 /** Hangs the task on a signal from outside. Returns whether that had already aborted. */
