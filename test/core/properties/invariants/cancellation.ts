@@ -69,8 +69,8 @@ function checkClose(model: Model, { call, done }: CallModel, scope: ScopeRow): v
 }
 
 /**
- * The report counts what ended since the close began, descendants included: since the scope began to close, or since
- * somebody first asked for the report, where it closed by itself before.
+ * The report counts what ended since the close began, descendants included: since the scope began to drain or to
+ * close, or since somebody first asked for the report, where it closed by itself, or with its parent, before.
  */
 function checkReport(model: Model, scope: ScopeRow, report: CloseReport): void {
   const isAsked = (entry: Entry): boolean =>
@@ -79,7 +79,7 @@ function checkReport(model: Model, scope: ScopeRow, report: CloseReport): void {
   const began = Math.min(asked, model.when(scope, "draining", "closing"));
   const { succeeded, failed, cancelled, lost, abandoned } = report;
   const said = [succeeded, failed, cancelled, lost, abandoned.length].join(", ");
-  const counts = [began, asked].map((since) => {
+  const counts = [began, model.when(scope, "closing"), asked].map((since) => {
     const ended = model.inside(scope).filter(({ end }) => end !== undefined && end.seq > since);
     return ENDS.map((state) => ended.filter(({ end }) => end?.state === state).length).join(", ");
   });

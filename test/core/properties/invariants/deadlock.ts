@@ -20,9 +20,10 @@ function checkWait(
 ): void {
   const { by, row, seq } = wait;
   if (by === undefined || waited === undefined || !isKnown(by) || !isKnown(row)) return;
+  const outcome = model.world.outcomes.get(row);
   // What came after the end may be what the task failed with.
-  const isEarly = task.end === undefined || waited.seq < task.end.seq;
-  const isRefused = isEarly && waited.how === "threw" && waited.value instanceof DeadlockError;
+  const isOwn = outcome?.state === "failed" && outcome.error === waited.value;
+  const isRefused = waited.how === "threw" && waited.value instanceof DeadlockError && !isOwn;
   // Whoever does not wait for its own waiting is no longer inside by the time that `then` is called.
   const hasLeft = model.of(by).attempts.some(({ leave }) => leave !== undefined && leave.seq < waited.seq);
   const isLive = isLiveAt(model, by, seq) && isLiveAt(model, row, seq) && !hasLeft && !wait.isLate;

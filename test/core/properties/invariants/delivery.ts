@@ -130,7 +130,7 @@ function handlerKind(task: TaskModel, place: ScopeRow | "task" | undefined): str
 
 function isHeard(model: Model, task: TaskModel, wait: Seen<"wait">, waited: Seen<"waited">): boolean {
   // Before the end it can only have been told to stop.
-  if (waited.seq < (task.end?.seq ?? Infinity) || waited.value instanceof DeadlockError) return false;
+  if (waited.seq < (task.end?.seq ?? Infinity)) return false;
   if (wait.fate === "outcome") return waited.how === "returned";
   const outcome = task.row === undefined ? undefined : model.world.outcomes.get(task.row);
   return outcome !== undefined && isResultOf(outcome, waited.how, waited.value);
