@@ -161,7 +161,6 @@ test(
 test("a thenable that settles twice, or throws after it has settled, counts once", async () => {
   const app = stage.open();
   const twice = {
-    // oxlint-disable-next-line unicorn/no-thenable -- an ill-mannered thenable is the point
     then(resolve: (value: number) => void, reject: (error: unknown) => void): void {
       resolve(1);
       resolve(2);

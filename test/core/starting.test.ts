@@ -87,7 +87,6 @@ test("4.2 Starting: spawn never throws what run throws", async () => {
     throw error;
   });
   const thenable = app.spawn("thenable", () => ({
-    // oxlint-disable-next-line unicorn/no-thenable -- a thenable that throws is the point
     then(): never {
       throw error;
     },

@@ -106,7 +106,6 @@ async function runAsync(world: World, actor: Actor, body: Body, runSteps: RunSte
         case "swallow":
           break;
         case "replace":
-          // oxlint-disable-next-line preserve-caught-error -- what the error hides is the point
           throw new Fault("replaced");
         case "wrap":
           throw new Error("wrapped", { cause: error });

@@ -14,7 +14,7 @@ import { ProgramClock, turn } from "./clock.ts";
 const WARM_UP = 3_000;
 const TIMES = 10_000;
 /** Noise of the collector aside, nothing may grow. The smallest thing that could be left behind has more. */
-const BYTES = 16;
+const BYTES = 64;
 
 let clock: ProgramClock;
 beforeAll(() => {

@@ -124,7 +124,6 @@ function checkResidue(world: World): void {
 
 /** Hears what the process hears of: failures printed, and rejections that nobody handled. */
 function watchProcess(world: World): () => void {
-  // oxlint-disable-next-line no-console -- the default reporter writes there
   const { error: print } = console;
   console.error = (text: unknown, error: unknown) => {
     const path = /^\[holdfast\] (\S+) \S+ and nobody awaited it/.exec(String(text))?.[1];
