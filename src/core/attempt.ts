@@ -160,10 +160,12 @@ function bodyOk(node: TaskNode): void {
 
 function bodyFailed(node: TaskNode): void {
   node.flags |= BODY_DONE;
-  const demand: Demand = { source: "parent", by: taskPath(node), reason: node.result, grace: Infinity };
-  for (const child of listed(node.children)) cancelTask(child, demand);
   const group = node.extras?.group;
-  if (group !== undefined && group.state < CLOSING) cancelScope(group, demand);
+  if (node.children !== undefined || group !== undefined) {
+    const demand: Demand = { source: "parent", by: taskPath(node), reason: node.result, grace: Infinity };
+    for (const child of listed(node.children)) cancelTask(child, demand);
+    if (group !== undefined && group.state < CLOSING) cancelScope(group, demand);
+  }
   advanceTask(node);
 }
 

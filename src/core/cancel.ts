@@ -36,8 +36,9 @@ export interface Demand {
   readonly reason: unknown;
   /** A ceiling on the grace of all that it reaches, in ms. */
   readonly grace: number;
-  /** What all of its errors say, kept for the next: one cancel may reach a hundred thousand. */
+  /** What all of its errors say, and when it was made: found out once, for one cancel may reach a hundred thousand. */
   words?: string;
+  at?: number;
 }
 
 /** How long a shield may still run after the end of grace, in ms. */
@@ -61,7 +62,9 @@ export function cancelBelow(open: TaskNode[], demand: Demand, scopes?: ScopeNode
 /** What those hear that a task started: it is the task that asks, for the same reason. */
 function heardFrom(parent: TaskNode, demand: Demand): Demand {
   const source = demand.source === "deadline" ? "deadline" : "parent";
-  return { source, by: taskPath(parent), reason: demand.reason, grace: demand.grace };
+  const heard: Demand = { source, by: taskPath(parent), reason: demand.reason, grace: demand.grace };
+  heard.at = momentOf(demand);
+  return heard;
 }
 
 function demandOfParent(node: TaskNode, demand: Demand): Demand {
@@ -104,7 +107,7 @@ export function scopeCancellation(scope: ScopeNode): TaskCancelledError {
 function cancelOne(node: TaskNode, demand: Demand, open: TaskNode[], scopes?: ScopeNode[]): void {
   if (isTerminal(node) || (node.flags & SHIELD) !== 0) return;
   if ((node.flags & CANCEL_ASKED) !== 0) {
-    limitGrace(node, demand.grace);
+    limitGrace(node, demand.grace, momentOf(demand));
     return;
   }
   node.flags |= CANCEL_ASKED;
@@ -149,8 +152,7 @@ export function stopAttempt(
     stopOf(node).error = error;
     rejectWaits(node, error);
   }
-  // The clean-up that runs has its own limit.
-  if ((node.flags & ENDING) === 0) limitGrace(node, Math.min(demand.grace, graceOf(node)));
+  limitGrace(node, Math.min(demand.grace, graceOf(node)), momentOf(demand));
   for (let child = node.children; child !== undefined; child = child.prev) open.push(child);
   const group = node.extras?.group;
   if (group !== undefined && group.state < CLOSING) {
@@ -178,11 +180,16 @@ export function stopForSibling(node: TaskNode, demand: Demand): void {
   cancelBelow(open, demand);
 }
 
-/** Lets the grace end within `ms`, if it does not end sooner. */
-export function limitGrace(node: TaskNode, ms: number): void {
+function momentOf(demand: Demand): number {
+  return (demand.at ??= now());
+}
+
+/** Lets the grace end `ms` after a moment, if it does not end sooner. Clean-up that runs has its own limit. */
+export function limitGrace(node: TaskNode, ms: number, from: number): void {
   if (ms === Infinity || (node.flags & ENDING) !== 0) return;
   const stop = stopOf(node);
-  if (now() + ms < stop.graceEndsAt) setGrace(node, stop, ms, graceIsUp);
+  const endsAt = Math.ceil(from + ms);
+  if (stop.grace === undefined || endsAt < stop.grace.when) setGrace(node, stop, endsAt, graceIsUp);
 }
 
 function graceIsUp(node: TaskNode): void {
@@ -195,7 +202,7 @@ function graceIsOver(first: TaskNode): void {
     if (isTerminal(node) || (node.flags & ENDING) !== 0) continue;
     if ((node.flags & GRACE_OVER) === 0 && hurryShields(node)) {
       node.flags |= GRACE_OVER;
-      setGrace(node, stopOf(node), SHIELD_EXTRA, graceIsUp);
+      setGrace(node, stopOf(node), Math.ceil(now()) + SHIELD_EXTRA, graceIsUp);
     } else if ((node.flags & BODY_DONE) !== 0) {
       // It has stopped; what has not are its children, and theirs is over with its own.
       for (let child = node.children; child !== undefined; child = child.prev) pushUnlessCleanup(child, open);

@@ -25,11 +25,15 @@ const platform: ClockDriver = {
 /** The longest delay that the platform's timers take; a longer one is chained. */
 const MAX_DELAY = 2 ** 31 - 1;
 
-/** Something to be done at a moment. One heap holds them all, and one timer of the platform serves the heap. */
+/**
+ * Something to be done at a moment, set once. One heap holds them all, and one timer of the platform serves the heap.
+ * One that is taken back stays in the heap until it is met there, or until most in it are such: a cancel may take back
+ * a hundred thousand, and to take each out of its place would cost more than all the rest.
+ */
 export abstract class Timer {
   when = 0;
-  /** Place in the heap; -1: not in it. */
-  heapIndex = -1;
+  /** Set, and neither fired nor taken back. */
+  isSet = false;
   /** Breaks ties, so that what was set first fires first. */
   order = 0;
   abstract onTime(): void;
@@ -53,6 +57,10 @@ let handle: unknown;
 let armedFor = Infinity;
 let nextOrder = 0;
 const heap: Timer[] = [];
+/** How many in the heap have not been taken back. */
+let pending = 0;
+/** A heap of so few is not worth cleaning. */
+const FEW = 64;
 
 /** Monotonic time, in ms. */
 export function now(): number {
@@ -113,9 +121,17 @@ export function toWall(moment: number): number {
 /** Sets a timer `ms` from now. */
 export function setTimer(timer: Timer, ms: number): void {
   // Whole ms: never early, and a small integer needs no box on the heap.
-  timer.when = Math.ceil(driver.now() + ms);
+  setTimerAt(timer, Math.ceil(driver.now() + ms));
+}
+
+/** Sets a timer for a moment, in whole ms on the clock of `now()`. */
+export function setTimerAt(timer: Timer, when: number): void {
+  timer.when = when;
   timer.order = nextOrder++;
-  push(timer);
+  timer.isSet = true;
+  pending++;
+  heap.push(timer);
+  siftUp(timer, heap.length - 1);
   if (timer.when < armedFor) arm();
 }
 
@@ -128,19 +144,23 @@ export function callLater<A>(ms: number, fn: (arg: A) => void, arg: A): Timer {
 
 /** Takes a timer back. Nothing happens if it fired or was never set. */
 export function clearTimer(timer: Timer | undefined): void {
-  if (timer === undefined || timer.heapIndex < 0) return;
-  remove(timer);
-  if (heap.length === 0) disarm();
+  if (timer === undefined || !timer.isSet) return;
+  timer.isSet = false;
+  pending--;
+  if (pending === 0) {
+    heap.length = 0;
+    disarm();
+  } else if (heap.length > 2 * pending + FEW) clean();
 }
 
 /** How many timers are set. */
 export function pendingTimers(): number {
-  return heap.length;
+  return pending;
 }
 
 /** When the next timer is due, on the clock of `now()`; undefined where none is set. */
 export function nextTimer(): number | undefined {
-  return heap[0]?.when;
+  return first()?.when;
 }
 
 /**
@@ -169,7 +189,7 @@ export function nextTurn(fn: () => void): void {
 const platformImmediate = setImmediate;
 
 function use(next: ClockDriver): void {
-  if (heap.length > 0) throw new Error(`the clock cannot be replaced while ${heap.length} timers are set`);
+  if (pending > 0) throw new Error(`the clock cannot be replaced while ${pending} timers are set`);
   disarm();
   driver = next;
   endTurn();
@@ -178,10 +198,10 @@ function use(next: ClockDriver): void {
 
 function arm(): void {
   disarm();
-  const first = heap[0];
-  if (first === undefined) return;
-  armedFor = first.when;
-  const ms = Math.min(MAX_DELAY, Math.max(0, Math.ceil(first.when - driver.now())));
+  const next = first();
+  if (next === undefined) return;
+  armedFor = next.when;
+  const ms = Math.min(MAX_DELAY, Math.max(0, Math.ceil(next.when - driver.now())));
   // Outside of any task: the platform's timer would keep the task that happens to run now alive.
   handle = outside(() => driver.set(fire, ms));
 }
@@ -199,33 +219,36 @@ function fire(): void {
   const until = driver.now();
   const before = nextOrder;
   // What a timer sets for now waits for the next round: a chain of zero delays must not hold the loop.
-  for (
-    let first = heap[0];
-    first !== undefined && first.when <= until && first.order < before;
-    first = heap[0]
-  ) {
-    remove(first);
-    first.onTime();
+  for (let next = first(); next !== undefined && next.when <= until && next.order < before; next = first()) {
+    next.isSet = false;
+    pending--;
+    removeFirst();
+    next.onTime();
   }
   arm();
 }
 
+/** The next one that has not been taken back. */
+function first(): Timer | undefined {
+  while (heap[0]?.isSet === false) removeFirst();
+  return heap[0];
+}
+
+function removeFirst(): void {
+  const last = heap.pop();
+  if (last !== undefined && heap.length > 0) siftDown(last, 0);
+}
+
+/** Drops all that were taken back. */
+function clean(): void {
+  let kept = 0;
+  for (const timer of heap) if (timer.isSet) heap[kept++] = timer;
+  heap.length = kept;
+  for (let at = (kept >> 1) - 1; at >= 0; at--) siftDown(heap[at] as Timer, at);
+}
+
 function isBefore(a: Timer, b: Timer): boolean {
   return a.when < b.when || (a.when === b.when && a.order < b.order);
-}
-
-function push(timer: Timer): void {
-  heap.push(timer);
-  siftUp(timer, heap.length - 1);
-}
-
-function remove(timer: Timer): void {
-  const at = timer.heapIndex;
-  timer.heapIndex = -1;
-  const last = heap.pop() as Timer;
-  if (last === timer) return;
-  siftUp(last, at);
-  if (last.heapIndex === at) siftDown(last, at);
 }
 
 function siftUp(timer: Timer, from: number): void {
@@ -235,11 +258,9 @@ function siftUp(timer: Timer, from: number): void {
     const parent = heap[above] as Timer;
     if (!isBefore(timer, parent)) break;
     heap[at] = parent;
-    parent.heapIndex = at;
     at = above;
   }
   heap[at] = timer;
-  timer.heapIndex = at;
 }
 
 function siftDown(timer: Timer, from: number): void {
@@ -252,9 +273,7 @@ function siftDown(timer: Timer, from: number): void {
     const child = heap[below] as Timer;
     if (!isBefore(child, timer)) break;
     heap[at] = child;
-    child.heapIndex = at;
     at = below;
   }
   heap[at] = timer;
-  timer.heapIndex = at;
 }

@@ -5,7 +5,6 @@ import { Tally } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import type { Timer } from "./clock.ts";
 import type { CloseReport, TaskInfo } from "./info.ts";
-import { familyOfScope } from "./walk.ts";
 
 /** At most so many abandoned tasks, and so many errors, are listed in one report. */
 const MAX_LISTED = 1000;
@@ -28,7 +27,7 @@ export class Closing {
 
   constructor(scope: ScopeNode) {
     this.scope = scope;
-    this.base = totalOf(familyOfScope(scope).scopes);
+    this.base = totalOf(scope);
     if (scope.escalation !== undefined) this.errors.push(describeError(scope.escalation.error));
     this.promise = new Promise((resolve) => {
       this.resolve = resolve;

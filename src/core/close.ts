@@ -159,6 +159,7 @@ function closed(scope: ScopeNode): void {
   }
   around?.tally.add(scope.tally);
   if (scope.owner === undefined) deliverFailures(scope);
+  else scope.owner.scope.groups--;
   clearTimer(scope.closing?.drainTimer);
   scope.closing?.finish();
   wakeAll(scope.idleWaiters);

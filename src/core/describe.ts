@@ -6,21 +6,14 @@ import {
   CANCELLED, extrasOf, HIDDEN, isTerminal, stateName, stateOf, SUCCEEDED, terminalName, visibleTask, WAITING,
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskNode } from "./task-node.ts";
+import { NO_ERROR } from "./ledger.ts";
 import type { RecordDetail, TaskRecord } from "./ledger.ts";
 import type { ScopeStats, ScopeTree, TaskInfo } from "./info.ts";
 import type { Attributes } from "./options.ts";
 import type { ScopeState, TaskState } from "./words.ts";
-import { childScopes, familyOfScope, listed } from "./walk.ts";
+import { childScopes, familyOfScope, listed, scopesOf } from "./walk.ts";
 
 const SCOPE_STATES: readonly ScopeState[] = ["open", "draining", "closing", "closed"];
-const NO_DETAIL: RecordDetail = {
-  key: undefined,
-  attributes: undefined,
-  progress: undefined,
-  history: undefined,
-  error: undefined,
-  hasError: false,
-};
 const NO_ATTRIBUTES: Attributes = Object.freeze({});
 
 export function scopeState(scope: ScopeNode): ScopeState {
@@ -95,7 +88,7 @@ function visibleChildren(node: TaskNode): TaskNode[] {
 export function taskInfo(node: TaskNode): TaskInfo {
   const state = stateOf(node);
   return describe(
-    { ...times(node), attempt: attemptOf(node), detail: detailOf(node) },
+    { ...times(node), attempt: attemptOf(node), detail: detailOf(node), error: errorOf(node) },
     taskPath(node),
     stateName(node),
     state >= SUCCEEDED ? node.endedAt : undefined,
@@ -107,30 +100,23 @@ function times(node: TaskNode): Pick<TaskRecord, "id" | "name" | "createdAt" | "
   return { id: node.id, name: node.name, createdAt: node.createdAt, startedAt: node.startedAt };
 }
 
-/** What there is to say of a task beyond names and times; undefined where there is nothing. */
-export function detailOf(node: TaskNode): RecordDetail | undefined {
-  const { extras } = node;
-  if (extras === undefined) {
-    if (stateOf(node) <= SUCCEEDED) return undefined;
-    return { ...NO_DETAIL, error: node.result, hasError: true };
-  }
-  const { key, attributes, progress, history, lastError } = extras;
-  const { result } = node;
+/** What there is to say of a task beyond names, times and its error; undefined where there is nothing. */
+export function detailOf({ extras }: TaskNode): RecordDetail | undefined {
+  if (extras === undefined) return undefined;
+  const { key, attributes, progress, history } = extras;
+  const isEmpty = (key ?? attributes ?? progress ?? history) === undefined;
+  return isEmpty ? undefined : { key, attributes, progress, history };
+}
+
+/** What went wrong with a task, for its record; `NO_ERROR` where nothing did. */
+export function errorOf(node: TaskNode): unknown {
   const state = stateOf(node);
+  const last = node.extras?.lastError;
+  if (state === SUCCEEDED) return NO_ERROR;
   // Cancelled in back-off: what the last attempt failed with says more than that it was cancelled.
-  const hasLast = lastError !== undefined && state !== SUCCEEDED;
-  const hasError = hasLast || state > SUCCEEDED;
-  if (
-    !hasError &&
-    key === undefined &&
-    attributes === undefined &&
-    progress === undefined &&
-    history === undefined
-  ) {
-    return undefined;
-  }
-  const error = state > SUCCEEDED && !(hasLast && state === CANCELLED) ? result : lastError;
-  return { key, attributes, progress, history, error, hasError };
+  if (last === undefined || (state > SUCCEEDED && state !== CANCELLED))
+    return state > SUCCEEDED ? node.result : NO_ERROR;
+  return last;
 }
 
 /** The attempt it is in, from 1; 0 while it has not started. */
@@ -145,7 +131,7 @@ function recordInfo(record: TaskRecord): TaskInfo {
   return describe(record, `${above}/${record.name}`, terminalName(record.state), record.endedAt, 0);
 }
 
-type Described = Pick<TaskRecord, "id" | "name" | "createdAt" | "startedAt" | "attempt" | "detail">;
+type Described = Pick<TaskRecord, "id" | "name" | "createdAt" | "startedAt" | "attempt" | "detail" | "error">;
 
 function describe(
   task: Described,
@@ -154,7 +140,7 @@ function describe(
   endedAt: number | undefined,
   children: number,
 ): TaskInfo {
-  const { detail } = task;
+  const { detail, error } = task;
   return {
     id: task.id,
     name: task.name,
@@ -165,7 +151,7 @@ function describe(
     createdAt: toWall(task.createdAt),
     ...(task.attempt === 0 ? {} : { startedAt: toWall(task.startedAt) }),
     ...(endedAt === undefined ? {} : { endedAt: toWall(endedAt) }),
-    ...(detail?.hasError === true ? { error: describeError(detail.error) } : {}),
+    ...(error === NO_ERROR ? {} : { error: describeError(error) }),
     ...(detail?.history === undefined ? {} : { attempts: [...detail.history] }),
     ...(detail?.progress === undefined ? {} : { progress: detail.progress }),
     attributes: detail?.attributes ?? NO_ATTRIBUTES,
@@ -197,11 +183,10 @@ export function enclosing(scope: ScopeNode): ScopeNode | undefined {
 }
 
 export function describeStats(scope: ScopeNode): ScopeStats {
-  const family = familyOfScope(scope);
-  const tally = totalOf(family.scopes);
+  const tally = totalOf(scope);
   let live = 0;
   let waiting = 0;
-  for (const task of family.tasks) {
+  for (const task of familyOfScope(scope).tasks) {
     if ((task.flags & HIDDEN) !== 0 || isTerminal(task)) continue;
     live++;
     if (stateOf(task) === WAITING) waiting++;
@@ -222,10 +207,10 @@ export function describeStats(scope: ScopeNode): ScopeStats {
   };
 }
 
-/** The sum over some scopes. */
-export function totalOf(scopes: readonly ScopeNode[]): Tally {
+/** The sum over a scope and what lives below it. */
+export function totalOf(scope: ScopeNode): Tally {
   const sum = new Tally();
-  for (const scope of scopes) sum.add(scope.tally);
+  for (const inner of scopesOf(scope)) sum.add(inner.tally);
   return sum;
 }
 

@@ -1,5 +1,6 @@
 import { cancelBelow, limitGrace, stopAttempt } from "./cancel.ts";
 import type { Demand } from "./cancel.ts";
+import { now } from "./clock.ts";
 import { taskPath } from "./describe.ts";
 import type { TaskTimeoutError } from "./errors.ts";
 import { clearGrace, graceOf } from "./grace.ts";
@@ -62,7 +63,7 @@ function holdTimeout(node: TaskNode, error: TaskTimeoutError, isWhole: boolean):
     stop.heldTimeout = error;
     stop.heldIsWhole = isWhole;
   }
-  limitGrace(node, graceOf(node));
+  limitGrace(node, graceOf(node), now());
 }
 
 /** The last shield of a task has ended: a timeout that waited for it takes effect, with a grace of its own. */

@@ -1,4 +1,4 @@
-import { clearTimer, now, setTimer, Timer } from "./clock.ts";
+import { clearTimer, setTimerAt, Timer } from "./clock.ts";
 import { HIDDEN, isTerminal } from "./task-node.ts";
 import type { Stop, TaskNode } from "./task-node.ts";
 
@@ -38,17 +38,15 @@ export class GraceTimer extends Timer {
 
 let newest: GraceTimer | undefined;
 
-/** Calls `isOver` for the task `ms` from now, in place of what was to call it before. */
-export function setGrace(node: TaskNode, stop: Stop, ms: number, isOver: (node: TaskNode) => void): void {
+/** Calls `isOver` for the task at a moment, in whole ms, in place of what was to call it before. */
+export function setGrace(node: TaskNode, stop: Stop, endsAt: number, isOver: (node: TaskNode) => void): void {
   clearGrace(stop);
-  const endsAt = Math.ceil(now() + ms);
-  if (newest === undefined || newest.when !== endsAt || newest.heapIndex < 0) {
+  if (newest === undefined || newest.when !== endsAt || !newest.isSet) {
     newest = new GraceTimer(isOver);
-    setTimer(newest, ms);
+    setTimerAt(newest, endsAt);
   }
   newest.add(node);
   stop.grace = newest;
-  stop.graceEndsAt = endsAt;
 }
 
 /** Its grace does not end any more. */
@@ -56,5 +54,4 @@ export function clearGrace(stop: Stop | undefined): void {
   if (stop?.grace === undefined) return;
   stop.grace.leave();
   stop.grace = undefined;
-  stop.graceEndsAt = Infinity;
 }

@@ -20,6 +20,7 @@ export function openGroupScope(node: TaskNode, extras: TaskExtras): void {
   const settings = extras.groupSettings as ScopeSettings;
   const group = new ScopeNode(node.name, scope, node, scope.ledger, settings);
   group.failures = [];
+  scope.groups++;
   extras.group = group;
   scopeViewOf(group);
 }

@@ -50,9 +50,10 @@ export interface RecordDetail {
   readonly attributes: Attributes | undefined;
   readonly progress: Progress | undefined;
   readonly history: readonly AttemptInfo[] | undefined;
-  readonly error: unknown;
-  readonly hasError: boolean;
 }
+
+/** In a record, in place of an error: `undefined` can be thrown too. */
+export const NO_ERROR: unique symbol = Symbol("no error");
 
 /** One ended task, as it is kept. */
 export interface TaskRecord {
@@ -67,6 +68,8 @@ export interface TaskRecord {
   readonly state: number;
   readonly attempt: number;
   readonly detail: RecordDetail | undefined;
+  /** What went wrong, or `NO_ERROR`. */
+  readonly error: unknown;
 }
 
 /**
@@ -80,6 +83,7 @@ export class Ledger {
   readonly #scopes: (ScopeNode | undefined)[];
   readonly #parents: (string | undefined)[];
   readonly #details: (RecordDetail | undefined)[];
+  readonly #errors: unknown[];
   readonly #counts: Map<string, NameCounts> = new Map();
   #at = 0;
   #kept = 0;
@@ -99,6 +103,7 @@ export class Ledger {
     this.#scopes = new Array<ScopeNode | undefined>(size).fill(undefined);
     this.#parents = new Array<string | undefined>(size).fill(undefined);
     this.#details = new Array<RecordDetail | undefined>(size).fill(undefined);
+    this.#errors = new Array<unknown>(size).fill(NO_ERROR);
   }
 
   /** Ids count from 1 within a tree. */
@@ -118,6 +123,7 @@ export class Ledger {
     attempt: number,
     parentPath: string | undefined,
     detail: RecordDetail | undefined,
+    error: unknown,
   ): void {
     const { name, endedAt } = node;
     const counts = name === this.#lastName ? this.#lastCounts : this.#find(name);
@@ -145,6 +151,7 @@ export class Ledger {
     if (this.#scopes[at] !== node.scope) this.#scopes[at] = node.scope;
     if (this.#parents[at] !== parentPath) this.#parents[at] = parentPath;
     if (this.#details[at] !== detail) this.#details[at] = detail;
+    if (this.#errors[at] !== error) this.#errors[at] = error;
   }
 
   /** The records that are kept, newest first. */
@@ -167,6 +174,7 @@ export class Ledger {
         state: state as number,
         attempt: attempt as number,
         detail: this.#details[at],
+        error: this.#errors[at],
       };
     }
   }

@@ -85,7 +85,7 @@ export function forgetIfIdle(pool: Pool): void {
   const newest = pool.starts.at(-1);
   const over = newest === undefined ? 0 : newest + pool.window;
   if (over > now()) {
-    if (pool.timer === undefined || pool.timer.heapIndex < 0) wakeAt(pool, over, forgetIfIdle);
+    if (pool.timer?.isSet !== true) wakeAt(pool, over, forgetIfIdle);
     return;
   }
   clearTimer(pool.timer);

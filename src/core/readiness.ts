@@ -2,7 +2,7 @@ import { taskPath } from "./describe.ts";
 import type { ScopeNode, ScopeWaiter } from "./scope-node.ts";
 import { isTerminal, stateName } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import { familyOfScope } from "./walk.ts";
+import { scopesOf } from "./walk.ts";
 
 /** Resolves for all who wait. */
 export function wakeAll(waiters: Set<ScopeWaiter> | undefined): void {
@@ -16,7 +16,7 @@ export function wakeAll(waiters: Set<ScopeWaiter> | undefined): void {
 /** The services here and below that have still to say that they are ready. */
 function unready(scope: ScopeNode): TaskNode[] {
   const found: TaskNode[] = [];
-  for (const inner of familyOfScope(scope).scopes) {
+  for (const inner of scopesOf(scope)) {
     for (const service of inner.services ?? []) {
       const state = service.extras?.service;
       if (state?.needsReady === true && !state.isReady && !isTerminal(service)) found.push(service);

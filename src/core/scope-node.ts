@@ -76,6 +76,8 @@ export class ScopeNode {
   busy = 0;
   /** Live tasks, children included, in this scope itself. */
   live = 0;
+  /** Groups among them whose scope is not closed: without any, no walk over scopes has to look at tasks. */
+  groups = 0;
   /** Of tasks in this scope, and in child scopes that have closed. */
   readonly tally: Tally = new Tally();
   keys: Map<string, TaskNode> | undefined = undefined;

@@ -1,7 +1,7 @@
 import { release } from "./admission.ts";
 import { clearTimer, coarseNow } from "./clock.ts";
 import { deliver } from "./delivery.ts";
-import { attemptOf, detailOf, parentPath, taskPath } from "./describe.ts";
+import { attemptOf, detailOf, errorOf, parentPath, taskPath } from "./describe.ts";
 import { ScopeClosedError } from "./errors.ts";
 import { clearGrace } from "./grace.ts";
 import { channels, emitLate, emitTask, isHeard } from "./events.ts";
@@ -43,6 +43,7 @@ export function settle(node: TaskNode, state: number, result: unknown): void {
       attempt,
       parent === undefined ? undefined : parentPath(node),
       detailOf(node),
+      errorOf(node),
     );
   }
   if (node.waits !== undefined) endWaits(node);

@@ -124,8 +124,7 @@ export class Stop {
   error: StopError | undefined = undefined;
   /** Why the whole task is to stop. */
   cancelError: StopError | undefined = undefined;
-  /** When its grace is over, on the clock of `now()`. */
-  graceEndsAt = Infinity;
+  /** Says when its grace is over. */
   grace: GraceTimer | undefined = undefined;
   /** A timeout that fired during a shield, and whether it is the whole task's. */
   heldTimeout: TaskTimeoutError | undefined = undefined;

@@ -32,6 +32,27 @@ export function familyOfScope(scope: ScopeNode): Family {
   return collect([scope], []);
 }
 
+/** `scope` and all live scopes below it, outer ones first. */
+export function scopesOf(scope: ScopeNode): ScopeNode[] {
+  const found = [scope];
+  const open: TaskNode[] = [];
+  const pass = (last: TaskNode | undefined): void => {
+    for (let task = last; task !== undefined; task = task.prev) {
+      if (task.children !== undefined || task.extras?.group !== undefined) open.push(task);
+    }
+  };
+  for (const next of found) {
+    if (next.groups > 0) pass(next.tasks);
+    for (let child = next.scopes; child !== undefined; child = child.prev) found.push(child);
+    for (let task = open.pop(); task !== undefined; task = open.pop()) {
+      pass(task.children);
+      const group = task.extras?.group;
+      if (group !== undefined && group.state !== CLOSED) found.push(group);
+    }
+  }
+  return found;
+}
+
 /** All live tasks below `task`, itself included, and the scopes of the groups among them; some are left out. */
 export function familyOfTask(task: TaskNode, isLeftOut: (below: TaskNode) => boolean): Family {
   return collect([], [task], (below) => below !== task && isLeftOut(below));
