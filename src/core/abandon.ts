@@ -1,6 +1,6 @@
 import { noteAbandoned } from "./close-report.ts";
-import { taskInfo, taskPath } from "./describe.ts";
-import { TaskAbandonedError } from "./errors.ts";
+import { taskPath } from "./describe.ts";
+import { TaskAbandonedError, withoutStack } from "./errors.ts";
 import { emitFinding } from "./events.ts";
 import { graceOf } from "./grace.ts";
 import { CLOSING } from "./scope-node.ts";
@@ -40,8 +40,9 @@ export function giveUp(node: TaskNode): void {
   if (isTerminal(node)) return;
   const { stop } = node;
   const cause = stop?.error ?? stop?.heldTimeout ?? stop?.cancelError;
-  settle(node, ABANDONED, new TaskAbandonedError(taskPath(node), graceOf(node), cause));
+  const error = withoutStack(() => new TaskAbandonedError(taskPath(node), graceOf(node), cause));
+  settle(node, ABANDONED, error);
   if ((node.flags & HIDDEN) !== 0) return;
   emitFinding(node);
-  noteAbandoned(node.scope, taskInfo(node));
+  noteAbandoned(node);
 }

@@ -6,7 +6,7 @@ import type { Demand } from "./cancel.ts";
 import { isThenable } from "./delivery.ts";
 import { taskPath } from "./describe.ts";
 import { TaskTimeoutError } from "./errors.ts";
-import { channels, emitTask, isHeard } from "./events.ts";
+import { emitTask, isHeard } from "./events.ts";
 import { clearGrace } from "./grace.ts";
 import { expireAttempt } from "./expire.ts";
 import { finishAttempt } from "./finish.ts";
@@ -52,7 +52,7 @@ function begin(node: TaskNode): void {
   node.stop = undefined;
   const { extras } = node;
   if (extras !== undefined) prepare(node, extras);
-  if (isHeard(scope, channels.start)) emitTask(node, "start");
+  if (isHeard(scope, "start")) emitTask(node, "start");
   let promise: Promise<unknown> | undefined;
   let result: unknown;
   try {
@@ -102,7 +102,7 @@ export function beginAdopted(node: TaskNode, promise: PromiseLike<unknown>): voi
   setState(node, RUNNING);
   node.startedAt = coarseNow();
   prepare(node, extrasOf(node));
-  if (isHeard(node.scope, channels.start)) emitTask(node, "start");
+  if (isHeard(node.scope, "start")) emitTask(node, "start");
   followAs(node, toPromise(promise));
 }
 

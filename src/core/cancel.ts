@@ -2,7 +2,7 @@ import { abandon } from "./abandon.ts";
 import { graceOf, setGrace } from "./grace.ts";
 import { clearTimer, now } from "./clock.ts";
 import { scopePath, taskPath } from "./describe.ts";
-import { cancelWords, TaskCancelledError } from "./errors.ts";
+import { cancelWords, TaskCancelledError, withoutStack } from "./errors.ts";
 import type { CancelSource } from "./errors.ts";
 import { emitState, emitTrouble } from "./events.ts";
 import { refuseRoom } from "./room.ts";
@@ -127,12 +127,8 @@ function newCancellation(node: TaskNode, demand: Demand): StopError {
   // A block is part of its task: what is thrown in it is the task's own.
   const shared = (node.flags & HIDDEN) === 0 ? undefined : node.parent?.stop?.error;
   if (shared !== undefined) return shared;
-  // The stack would be that of the canceller, at most of the price of a cancel.
-  const limit = Error.stackTraceLimit;
-  Error.stackTraceLimit = 0;
-  const error = new TaskCancelledError(taskPath(node), demand, (demand.words ??= cancelWords(demand)));
-  Error.stackTraceLimit = limit;
-  return error;
+  const words = (demand.words ??= cancelWords(demand));
+  return withoutStack(() => new TaskCancelledError(taskPath(node), demand, words));
 }
 
 /**

@@ -1,8 +1,9 @@
 import { describeError } from "./errors.ts";
 import { now } from "./clock.ts";
-import { enclosing, scopePath, totalOf } from "./describe.ts";
+import { enclosing, scopePath, taskInfo, totalOf } from "./describe.ts";
 import { Tally } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
+import type { TaskNode } from "./task-node.ts";
 import type { Timer } from "./clock.ts";
 import type { CloseReport, TaskInfo } from "./info.ts";
 
@@ -53,10 +54,12 @@ export class Closing {
 }
 
 /** Every close around this scope lists an abandoned task. */
-export function noteAbandoned(from: ScopeNode, info: TaskInfo): void {
-  for (let scope: ScopeNode | undefined = from; scope !== undefined; scope = enclosing(scope)) {
-    if (scope.closing !== undefined && scope.closing.abandoned.length < MAX_LISTED)
-      scope.closing.abandoned.push(info);
+export function noteAbandoned(node: TaskNode): void {
+  let info: TaskInfo | undefined;
+  for (let scope: ScopeNode | undefined = node.scope; scope !== undefined; scope = enclosing(scope)) {
+    const { closing } = scope;
+    if (closing !== undefined && closing.abandoned.length < MAX_LISTED)
+      closing.abandoned.push((info ??= taskInfo(node)));
   }
 }
 

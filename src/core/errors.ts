@@ -178,6 +178,17 @@ export class DeadlockError extends HoldfastError {
   }
 }
 
+/** Makes an error without a stack. That of a stop would show who asked for it, and cost more than all the rest of it. */
+export function withoutStack<E>(make: () => E): E {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
+}
+
 /** How many causes deep an error is described. */
 const MAX_CAUSES = 8;
 

@@ -30,24 +30,25 @@ export function listen(scope: ScopeNode, name: ScopeEventName, listener: Listene
   // A function of its own for each call, so that listening twice is heard twice and stopped once.
   const own: Listener = (event) => listener(event);
   set.add(own);
-  scope.ledger.listeners++;
+  const counts = scope.ledger.listeners;
+  counts[name]++;
   return () => {
-    if (set.delete(own)) scope.ledger.listeners--;
+    if (set.delete(own)) counts[name]--;
   };
 }
 
 /** A closed scope has nothing more to say. */
 export function unlisten(scope: ScopeNode): void {
-  for (const set of scope.listeners?.values() ?? []) {
-    scope.ledger.listeners -= set.size;
+  for (const [name, set] of scope.listeners ?? []) {
+    scope.ledger.listeners[name] -= set.size;
     set.clear();
   }
   scope.listeners = undefined;
 }
 
 /** Whether anybody hears of this event. Asked on the hot path, before an event is made. */
-export function isHeard(scope: ScopeNode, on: Channel): boolean {
-  return scope.ledger.listeners > 0 || on.hasSubscribers;
+export function isHeard(scope: ScopeNode, name: ScopeEventName): boolean {
+  return scope.ledger.listeners[name] > 0 || channels[name].hasSubscribers;
 }
 
 /** Says what happened to a task. */
@@ -68,7 +69,7 @@ export function emitTrouble(
   error: unknown,
   delay = 0,
 ): void {
-  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, channels[name])) return;
+  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, name)) return;
   const task = taskInfo(node);
   const info = describeError(error);
   const at = toWall(now());
@@ -82,7 +83,7 @@ export function emitTrouble(
 
 /** Says that something settled after it had been given up. */
 export function emitLate(node: TaskNode, isOk: boolean, error: unknown): void {
-  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, channels.late)) return;
+  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, "late")) return;
   const task = taskInfo(node);
   const text = `${task.path} settled after it was ${task.state}`;
   const at = toWall(now());
@@ -94,7 +95,7 @@ export function emitLate(node: TaskNode, isOk: boolean, error: unknown): void {
 
 /** Says that the watch would call this wrong. */
 export function emitFinding(node: TaskNode): void {
-  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, channels.finding)) return;
+  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, "finding")) return;
   const task = taskInfo(node);
   const text = `${task.path} did not stop within its grace: pass task.signal to what it awaits`;
   send(node.scope, { type: "finding", at: toWall(now()), text, finding: "unresponsive", task });
@@ -102,7 +103,7 @@ export function emitFinding(node: TaskNode): void {
 
 /** Says that a scope has a new state. */
 export function emitState(scope: ScopeNode): void {
-  if (!isHeard(scope, channels.state)) return;
+  if (!isHeard(scope, "state")) return;
   const path = scopePath(scope);
   const state = scopeState(scope);
   const event: ScopeEvent = {
@@ -116,7 +117,7 @@ export function emitState(scope: ScopeNode): void {
 }
 
 function send(from: ScopeNode, event: ScopeEvent): void {
-  if (from.ledger.listeners > 0) {
+  if (from.ledger.listeners[event.type] > 0) {
     for (let scope: ScopeNode | undefined = from; scope !== undefined; scope = enclosing(scope)) {
       const listeners = scope.listeners?.get(event.type);
       if (listeners !== undefined) for (const listener of [...listeners]) tell(listener, event);

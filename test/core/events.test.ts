@@ -1,6 +1,8 @@
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 import { expect, test } from "vitest";
 import type { Scope, ScopeEvent, ScopeEventName } from "../../src/core/index.ts";
+import { isHeard } from "../../src/core/events.ts";
+import { ScopeView } from "../../src/core/scope-view.ts";
 import { forever, journal, rejection, stubborn, turn, useStage } from "./stage.ts";
 
 const stage = useStage();
@@ -88,6 +90,20 @@ test("4.1 on: returns the function that stops listening", async () => {
   other();
   await app.spawn("c", () => {});
   expect(heard).toEqual(["a", "other: a", "other: b"]);
+});
+
+test("4.5 on: a listener makes events of its own kind only, anywhere in the tree of its root", () => {
+  const app = stage.open();
+  const inner = app.scope("inner");
+  const heard = (): string[] => names.filter((name) => isHeard(ScopeView.nodeOf(app), name));
+  expect(heard()).toEqual([]);
+  const off = inner.on("end", () => {});
+  inner.on("state", () => {});
+  expect(heard()).toEqual(["end", "state"]);
+  off();
+  expect(heard()).toEqual(["state"]);
+  void inner.cancel();
+  expect(heard()).toEqual([]);
 });
 
 test("4.1 on: a listener registered twice is heard as often as it is registered, or once; off ends its own", async () => {
