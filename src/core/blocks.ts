@@ -5,7 +5,7 @@ import { taskPath } from "./describe.ts";
 import { startHidden } from "./hidden.ts";
 import { attemptSignal, stopErrorOf } from "./stop-signal.ts";
 import { blockInUse } from "./spawn.ts";
-import { ENDING, extrasOf, HIDDEN, isTerminal, SHIELD, stateOf, SUCCEEDED } from "./task-node.ts";
+import { ENDING, extrasOf, HIDDEN, RETRYING, RUNNING, SHIELD, stateOf, SUCCEEDED } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import type { Duration } from "./words.ts";
 import { noop, rejected } from "./wait.ts";
@@ -21,18 +21,28 @@ type Body<R> = (signal: AbortSignal) => PromiseLike<R>;
 export function runTimeout<R>(task: TaskNode, duration: Duration, body: Body<R>): Promise<R> {
   const ms = toMs(duration, "timeout");
   const owner = blockInUse(task);
-  const stop = stopErrorOf(owner);
-  if (stop !== undefined) return rejected(stop);
+  const refusal = stopErrorOf(owner) ?? refusalOf(owner, "timeout");
+  if (refusal !== undefined) return rejected(refusal);
   return run(owner, "timeout", 0, ms, body, noop);
 }
 
 /** Spares what is inside from cancellation and timeouts, until the end of grace. */
 export function runShield<R>(task: TaskNode, body: Body<R>): Promise<R> {
   const owner = blockInUse(task);
+  const refusal = refusalOf(owner, "shield");
+  if (refusal !== undefined) return rejected(refusal);
   changeShields(owner, 1);
   return run(owner, "shield", SHIELD, undefined, body, () => {
     changeShields(owner, -1);
   });
+}
+
+/** Only an attempt has blocks: what began between two would have nobody to wait for it, or to end it. */
+function refusalOf(owner: TaskNode, name: string): Error | undefined {
+  if (stateOf(owner) === RUNNING && (owner.flags & ENDING) === 0) return undefined;
+  const path = taskPath(owner);
+  const word = stateOf(owner) === RETRYING ? "is between two attempts" : "has ended";
+  return new ScopeClosedError(`${path} ${word}: no ${name} can begin in it`, path);
 }
 
 function run<R>(
@@ -43,10 +53,6 @@ function run<R>(
   body: Body<R>,
   onEnd: () => void,
 ): Promise<R> {
-  if (isTerminal(owner) || (owner.flags & ENDING) !== 0) {
-    const path = taskPath(owner);
-    return rejected(new ScopeClosedError(`${path} has ended: no ${name} can begin in it`, path));
-  }
   return new Promise<R>((resolve, reject) => {
     const block: TaskNode = startHidden({
       scope: owner.scope,

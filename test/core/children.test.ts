@@ -202,6 +202,58 @@ test("4.2 Children: attempt n + 1 starts after all of attempt n has ended", asyn
   expect(log).toEqual(["attempt 1 at 0", "child of 1 at 3000", "attempt 2 at 4000", "child of 2 at 7000"]);
 });
 
+test("4.2 Children: an attempt includes its children: between two attempts neither a timeout nor a shield begins", async () => {
+  const app = stage.open();
+  let context: TaskContext | undefined;
+  const began: string[] = [];
+  const flaky = app.spawn(
+    "flaky",
+    (self) => {
+      context = self;
+      throw new Error("boom");
+    },
+    { retry: { attempts: 2, kind: "constant", min: "1m", jitter: "none" } },
+  );
+  await turn();
+  expect(flaky.state).toBe("retrying");
+  const begin = (name: string) => async (): Promise<never> => {
+    began.push(name);
+    return forever();
+  };
+  const refused = [
+    rejection(context?.timeout("1s", begin("timeout")) as Promise<never>),
+    rejection(context?.shield(begin("shield")) as Promise<never>),
+  ];
+  await turn();
+  expect(began).toEqual([]);
+  for (const error of await Promise.all(refused)) {
+    expect(error).toBeInstanceOf(ScopeClosedError);
+    expect((error as Error).message).toMatch(/^app\/flaky is between two attempts: no (timeout|shield) can/);
+  }
+  // Cancelled in back-off it ends on the spot, and leaves nothing.
+  await flaky.cancel();
+  expect(stage.clock.pending).toBe(0);
+});
+
+test("4.2 Children: ... and a shield that was refused holds no timeout of the next one up", async () => {
+  const app = stage.open();
+  let context: TaskContext | undefined;
+  const flaky = app.spawn(
+    "flaky",
+    async (self) => {
+      context = self;
+      if (self.attempt === 1) throw new Error("boom");
+      await self.sleep("1h");
+    },
+    { timeout: "5s", retry: { attempts: 2, kind: "constant", min: "1m", jitter: "none" } },
+  );
+  const error = rejection(flaky);
+  await turn();
+  void context?.shield(() => forever());
+  await stage.clock.advance("2m");
+  expect(await error).toBeInstanceOf(TaskTimeoutError);
+});
+
 test("4.2 Children: ... its children abandoned at worst", async () => {
   const app = stage.open();
   const starts: string[] = [];
