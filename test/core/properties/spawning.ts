@@ -38,7 +38,9 @@ export function targetOf(world: World, actor: Actor, where: Where): Target {
   // What is spawned in a block of a group's body belongs to the block, and is the group's all the same.
   const isInBlock = [...actor.shields, ...actor.blocks].some(({ isOpen }) => isOpen);
   if (ownGroup !== undefined && !isInBlock) {
-    return { spawner, scope: ownGroup, parent: undefined, group: row, isShielded };
+    // A callback of an earlier attempt finds the group of the one that runs now.
+    const scope = world.scopes.findLast((other) => other.group?.row === row) ?? ownGroup;
+    return { spawner, scope, parent: undefined, group: row, isShielded };
   }
   const collector = ownGroup === undefined ? undefined : row;
   return { spawner, scope: row.scope, parent: { row, attempt: ctx.attempt }, group: collector, isShielded };
