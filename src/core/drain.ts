@@ -16,9 +16,11 @@ export const NO_MORE_TICKS = Symbol("no more ticks");
 export function drain(scope: ScopeNode): void {
   const family = familyOfScope(scope);
   const begun: ScopeNode[] = [];
+  // Where it drains with a scope around it already, work from inside that one is still taken.
+  const drainRoot = scope.drainRoot ?? scope;
   for (const inner of family.scopes) {
     if (inner.state > DRAINING) continue;
-    inner.drainRoot = scope;
+    inner.drainRoot = drainRoot;
     if (inner.state === DRAINING) continue;
     inner.state = DRAINING;
     inner.reason ??= scope.reason;

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ScopeClosedError, spawn, type Task, type TaskContext } from "../../src/core/index.ts";
+import { ScopeClosedError, spawn, type Scope, type Task, type TaskContext } from "../../src/core/index.ts";
 import { deferred, rejection, stubborn, thrown, track, turn, useStage } from "./stage.ts";
 
 const stage = useStage();
@@ -146,6 +146,29 @@ test("4.2 Draining: new tasks are accepted where the caller's current task is al
   expect(await closing).toMatchObject({ succeeded: 5, cancelled: 0 });
   expect(await Promise.all(made)).toEqual(["child", "ambient", "beside", "above"]);
 });
+
+const orders: [string, (app: Scope, inner: Scope) => Promise<unknown>[]][] = [
+  ["the inner one first", (app, inner) => [inner.close({ drain: "10s" }), app.close({ drain: "10s" })]],
+  ["the outer one first", (app, inner) => [app.close({ drain: "10s" }), inner.close({ drain: "10s" })]],
+];
+
+test.each(orders)(
+  "4.2 Draining: ... inside the outermost, where a scope drains in one that drains: %s",
+  async (_name, close) => {
+    const app = stage.open();
+    const inner = app.scope("inner");
+    inner.spawn("holds the drain", (self) => self.sleep("2s"));
+    const beside = app.spawn("beside", async (self) => {
+      await self.sleep("1s");
+      return await inner.spawn("x", () => "taken");
+    });
+    await turn();
+    const closing = close(app, inner);
+    await stage.clock.advance("2s");
+    expect(await beside).toBe("taken");
+    await Promise.all(closing);
+  },
+);
 
 test("4.2 Draining: others get ScopeClosedError", async () => {
   const app = stage.open();
