@@ -156,7 +156,8 @@ function releaseKey(node: TaskNode, extras: TaskExtras): void {
   if (predecessor?.extras?.successor === node) predecessor.extras.successor = undefined;
   if (successor?.extras !== undefined) {
     successor.extras.predecessor = undefined;
-    admitLater(successor);
+    // Where it has no start yet it is being spawned: its delay comes first, and then it is admitted there.
+    if (successor.extras.go !== undefined) admitLater(successor);
   }
 }
 

@@ -203,11 +203,10 @@ function takeKey(node: TaskNode, extras: TaskExtras, holder: TaskNode | undefine
   // The newest replacer takes the place of an older one that still waits.
   const first = holder.extras?.predecessor ?? holder;
   const by = taskPath(node);
-  inMotion(() => cancelTask(holder, { source: "key", by, reason: undefined, grace: Infinity }), undefined);
-  // Linked only now: an end on the spot must not admit a task whose delay has not been set yet.
-  if (isTerminal(first) || isTerminal(node)) return;
+  // Linked before: the cancel may end the new task too, or call what spawns with this key again.
   extras.predecessor = first;
   extrasOf(first).successor = node;
+  inMotion(() => cancelTask(holder, { source: "key", by, reason: undefined, grace: Infinity }), undefined);
 }
 
 /** Hangs the task on a signal from outside. Returns whether that had already aborted. */

@@ -252,3 +252,68 @@ test("4.2 Keys: a replacer that is cancelled gives the key back to the old one, 
   await stage.clock.advance("1s");
   expect(await next).toBe("old cancelled");
 });
+
+test("4.2 Keys are unique: whoever replaces the key of its own ancestor has cancelled itself, and the key stays taken", async () => {
+  const app = stage.open();
+  let inner: Task<unknown> | undefined;
+  const old = app.spawn(
+    "old",
+    async (self) => {
+      await turn();
+      inner = self.spawn("inner", () => {}, { key: "k", onConflict: "replace" });
+      await self.shield(() => self.sleep("1s"));
+      self.throwIfCancelled();
+    },
+    { key: "k" },
+  );
+  await turn();
+  await turn();
+  expect(inner?.state).toBe("cancelled");
+  expect(old.state).toBe("cancelling");
+  expect(app.get("k")).toBe(old);
+  const next = app.spawn("next", () => `old ${old.state}`, { key: "k" });
+  expect(next.state).toBe("waiting");
+  await stage.clock.advance("1s");
+  expect(await next).toBe("old cancelled");
+});
+
+test.each(["join", "replace"] as const)(
+  "4.2 Keys are unique: what the cancel of the old one makes spawn meanwhile waits for it too (%s)",
+  async (onConflict) => {
+    const app = stage.open();
+    const log: string[] = [];
+    let meanwhile: Task<unknown> | undefined;
+    const old = app.spawn(
+      "old",
+      async (self) => {
+        self.signal.addEventListener("abort", () => {
+          meanwhile = app.spawn("meanwhile", () => log.push("meanwhile"), { key: "k", onConflict });
+        });
+        await self.shield(() => self.sleep("1s"));
+        log.push("old");
+        self.throwIfCancelled();
+      },
+      { key: "k" },
+    );
+    await turn();
+    const next = app.spawn("next", () => log.push("next"), { key: "k", onConflict: "replace" });
+    await turn();
+    expect(log).toEqual([]);
+    await stage.clock.advance("1s");
+    expect((await old.outcome()).state).toBe("cancelled");
+    const last = onConflict === "join" ? "next" : "meanwhile";
+    expect(meanwhile === next).toBe(onConflict === "join");
+    expect(log).toEqual(["old", last]);
+  },
+);
+
+test("4.2 Keys: a replacer of one that has not started waits for its own delay all the same", async () => {
+  const app = stage.open("app", { concurrency: 1 });
+  const old = app.spawn("old", () => "old", { key: "k", delay: "1m" });
+  const next = app.spawn("next", () => stage.now(), { key: "k", delay: "2s", onConflict: "replace" });
+  expect(old.state).toBe("cancelled");
+  // Until then it takes nobody's slot.
+  expect(await app.spawn("other", () => "other")).toBe("other");
+  await stage.clock.advance("2s");
+  expect(await next).toBe(2000);
+});
