@@ -266,7 +266,7 @@ async function await_(
     "await",
     (async () => {
       try {
-        returned(await task);
+        returned(await asking(world, n, task));
       } catch (error) {
         threw(error);
         throw error;
@@ -274,6 +274,16 @@ async function await_(
     })(),
   );
   await patiently(world, actor, waiting);
+}
+
+/** Notes when `then` is called: by then whoever began to await may have ended. */
+function asking(world: World, n: number, task: Task<unknown>): PromiseLike<unknown> {
+  return {
+    then: (onFulfilled, onRejected) => {
+      world.see({ saw: "ask", n });
+      return task.then(onFulfilled, onRejected);
+    },
+  };
 }
 
 /** The driver waits for nothing very long, and lets nothing stop it. */

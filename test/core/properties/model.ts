@@ -17,6 +17,8 @@ interface AttemptModel {
 /** A wait, and how it ended. */
 export interface WaitModel {
   readonly wait: Seen<"wait">;
+  /** When the task was asked, which with `await` is a microtask later. */
+  asked: number;
   waited: Seen<"waited"> | undefined;
 }
 
@@ -124,11 +126,14 @@ export class Model {
         break;
       }
       case "wait": {
-        const wait = { wait: entry, waited: undefined };
+        const wait = { wait: entry, asked: entry.seq, waited: undefined };
         waits.set(entry.n, wait);
         this.of(entry.row).waits.push(wait);
         break;
       }
+      case "ask":
+        (waits.get(entry.n) as WaitModel).asked = entry.seq;
+        break;
       case "waited":
         (waits.get(entry.n) as WaitModel).waited = entry;
         break;

@@ -81,6 +81,7 @@ export type Sight =
   | { readonly saw: "onError"; readonly by: ScopeRow | "task"; readonly id: number; readonly error: unknown }
   | { readonly saw: "printed"; readonly path: string; readonly error: unknown }
   | ({ readonly saw: "wait"; readonly row: TaskRow; readonly fate: Exclude<Fate, "detach"> } & Call)
+  | { readonly saw: "ask"; readonly n: number }
   | {
       readonly saw: "waited";
       readonly n: number;

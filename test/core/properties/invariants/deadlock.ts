@@ -3,6 +3,7 @@ import type { Model, TaskModel, WaitModel } from "../model.ts";
 import type { TaskRow } from "../trace.ts";
 import { isInside } from "../world.ts";
 import { isKnown, isLiveAt } from "./cancellation.ts";
+import { isStop } from "./delivery.ts";
 
 /** Waiting for what waits for oneself is refused; waiting for anything else is not. */
 export function checkDeadlocks(model: Model): void {
@@ -15,27 +16,29 @@ export function checkDeadlocks(model: Model): void {
 function checkWait(
   model: Model,
   task: TaskModel,
-  { wait, waited }: WaitModel,
+  { wait, asked, waited }: WaitModel,
   waits: readonly WaitModel[],
 ): void {
-  const { by, row, seq } = wait;
+  const { by, row } = wait;
   if (by === undefined || waited === undefined || !isKnown(by) || !isKnown(row)) return;
   const outcome = model.world.outcomes.get(row);
   // What came after the end may be what the task failed with.
   const isOwn = outcome?.state === "failed" && outcome.error === waited.value;
   const isRefused = waited.how === "threw" && waited.value instanceof DeadlockError && !isOwn;
-  // Whoever does not wait for its own waiting is no longer inside by the time that `then` is called.
-  const hasLeft = model.of(by).attempts.some(({ leave }) => leave !== undefined && leave.seq < waited.seq);
-  const isLive = isLiveAt(model, by, seq) && isLiveAt(model, row, seq) && !hasLeft && !wait.isLate;
-  if (isLive && isInside(by, row) && !isRefused && waited.seq > (task.end?.seq ?? 0)) {
+  // Whoever does not wait for its own waiting is perhaps no longer inside by the time that `then` is called.
+  const hasLeft = model.of(by).attempts.some(({ leave }) => leave !== undefined && leave.seq < asked);
+  const isLive = isLiveAt(model, by, asked) && isLiveAt(model, row, asked) && !hasLeft && !wait.isLate;
+  // Whoever is to stop is told so, and does not begin to wait.
+  const isTold = waited.how === "threw" && isStop(waited.value, model.of(by).path);
+  if (isLive && isInside(by, row) && !isRefused && !isTold && waited.seq > (task.end?.seq ?? 0)) {
     model.wrong("4", `${task.path} was awaited from inside it, and that was not refused`);
   }
   // `untilIdle()` waits for anything; what it closes is not followed here.
   if (!isRefused || (model.world.ops.get("until") ?? 0) > 0) return;
   if (waited.value instanceof DeadlockError && waited.value.cycle.length === 0)
     model.wrong("4", "a cycle of nothing");
-  const isJust = [seq, waited.seq].some((at) => reaches(model, row, by, at, waits));
-  if (!isJust) model.wrong("4", `${model.of(by).path} may await ${task.path}, and that was refused`);
+  if (!reaches(model, row, by, asked, waits))
+    model.wrong("4", `${model.of(by).path} may await ${task.path}, and that was refused`);
 }
 
 /** Whether `from` waits for `to`, by way of others. What waits for a bound may wait for anything that it bounds. */

@@ -67,7 +67,7 @@ function checkWait(
 }
 
 /** Whether this is what stops the task of that path. */
-function isStop(error: unknown, path: string): boolean {
+export function isStop(error: unknown, path: string): boolean {
   return (error instanceof TaskCancelledError || error instanceof TaskTimeoutError) && error.path === path;
 }
 
@@ -78,7 +78,8 @@ function checkFailure(model: Model, task: TaskModel, outcome: Outcome<unknown>):
   const heard = task.waits.filter(
     ({ wait, waited }) => waited !== undefined && isHeard(model, task, wait, waited),
   );
-  const own = deliveries.filter(({ error }) => isErrorOf(outcome, error));
+  // What was told before the end was told of the clean-up of an earlier attempt, perhaps with the same error.
+  const own = deliveries.filter(({ error, seq }) => seq > end.seq && isErrorOf(outcome, error));
   // A clean-up that fails is told by itself, perhaps with the same error.
   const isMixed = task.defers.some(({ cleanup }) => cleanup.kind !== "ok");
   if (heard.some(({ wait }) => wait.seq < end.seq)) {
