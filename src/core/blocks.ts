@@ -4,7 +4,7 @@ import { ScopeClosedError } from "./errors.ts";
 import { taskPath } from "./describe.ts";
 import { startHidden } from "./hidden.ts";
 import { attemptSignal, stopErrorOf } from "./stop-signal.ts";
-import { blockInUse } from "./spawn.ts";
+import { blockInUse, hasFailed } from "./spawn.ts";
 import { ENDING, extrasOf, HIDDEN, RETRYING, RUNNING, SHIELD, stateOf, SUCCEEDED } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import type { Duration } from "./words.ts";
@@ -37,11 +37,12 @@ export function runShield<R>(task: TaskNode, body: Body<R>): Promise<R> {
   });
 }
 
-/** Only an attempt has blocks: what began between two would have nobody to wait for it, or to end it. */
+/** Only what goes on has blocks: between two attempts, or where the end has begun, nobody would end them. */
 function refusalOf(owner: TaskNode, name: string): Error | undefined {
-  if (stateOf(owner) === RUNNING && (owner.flags & ENDING) === 0) return undefined;
+  const isOver = stateOf(owner) !== RUNNING || (owner.flags & ENDING) !== 0;
+  if (!isOver && !hasFailed(owner)) return undefined;
   const path = taskPath(owner);
-  const word = stateOf(owner) === RETRYING ? "is between two attempts" : "has ended";
+  const word = stateOf(owner) === RETRYING ? "is between two attempts" : isOver ? "has ended" : "has failed";
   return new ScopeClosedError(`${path} ${word}: no ${name} can begin in it`, path);
 }
 

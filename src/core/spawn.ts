@@ -72,7 +72,7 @@ function refuseUnlessAlive(parent: TaskNode, name: string): void {
 }
 
 /** Its body threw: what it started is being cancelled. */
-function hasFailed(parent: TaskNode): boolean {
+export function hasFailed(parent: TaskNode): boolean {
   return (parent.flags & (BODY_DONE | BODY_OK)) === BODY_DONE;
 }
 

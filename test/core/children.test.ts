@@ -105,6 +105,35 @@ test("4.2 Children: if the body throws, it ends only after its children's clean-
   expect(outcome).toMatchObject({ state: "fulfilled", value: { state: "failed" } });
 });
 
+test("4.2 Children: if the body throws, nothing more begins in it, neither a timeout nor a shield", async () => {
+  const app = stage.open();
+  const began: string[] = [];
+  const parent = app.spawn("parent", async (self) => {
+    self.spawn("child", async (child) => {
+      await rejection(child.sleep("1h"));
+      await child.shield(() => child.sleep("1s"));
+    });
+    await turn();
+    void gate.promise.then(() => {
+      const open = (name: string) => async (): Promise<never> => {
+        began.push(name);
+        return forever();
+      };
+      void self.timeout("1h", open("timeout"));
+      void self.shield(open("shield"));
+    });
+    throw new Error("boom");
+  });
+  const gate = deferred();
+  const error = rejection(parent);
+  await turn();
+  await turn();
+  gate.resolve();
+  await stage.clock.advance("1s");
+  expect(await error).toMatchObject({ message: "boom" });
+  expect(began).toEqual([]);
+});
+
 test("4.2 Children: if the body is cancelled, live children are cancelled", async () => {
   const app = stage.open();
   let leaf: Task<void> | undefined;
