@@ -10,7 +10,7 @@ import type { Retry } from "./restart.ts";
 import { OPEN } from "./scope-node.ts";
 import { endService, isKeptRunning } from "./service.ts";
 import { settle } from "./settle.ts";
-import { CANCEL_ASKED, ENDING, extrasOf, FAILED, LOST, STOPPING } from "./task-node.ts";
+import { CANCEL_ASKED, ENDING, extrasOf, FAILED, GIVING_UP, LOST, STOPPING } from "./task-node.ts";
 import type { TaskExtras, TaskNode } from "./task-node.ts";
 import { judge } from "./verdict.ts";
 import type { Verdict } from "./verdict.ts";
@@ -82,8 +82,8 @@ function tellCleanupErrors(node: TaskNode, extras: TaskExtras, verdict: Verdict)
 
 function mayRetry(node: TaskNode, retry: Retry, verdict: Verdict): boolean {
   const { attempt } = extrasOf(node);
-  if (attempt >= retry.attempts || (node.flags & CANCEL_ASKED) !== 0 || node.scope.state !== OPEN)
-    return false;
+  if (attempt >= retry.attempts || (node.flags & (CANCEL_ASKED | GIVING_UP)) !== 0) return false;
+  if (node.scope.state !== OPEN) return false;
   if (node.parent !== undefined && (node.parent.flags & STOPPING) !== 0) return false;
   if (retry.when === undefined) return true;
   try {

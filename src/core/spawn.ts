@@ -15,7 +15,7 @@ import type { ServiceState } from "./restart.ts";
 import { DRAINING, OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { attach } from "./signals.ts";
-import { ADOPTED, BODY_DONE, BODY_OK, CANCEL_ASKED, ENDING, KEEPS_RUN, RETRYING, RUNNING, SERVICE, STOPPING, TaskNode, extrasOf, isBlockOf, isTerminal, stateOf } from "./task-node.ts"; // prettier-ignore
+import { ADOPTED, BODY_DONE, BODY_OK, CANCEL_ASKED, ENDING, GIVING_UP, KEEPS_RUN, RETRYING, RUNNING, SERVICE, STOPPING, TaskNode, extrasOf, isBlockOf, isTerminal, stateOf } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras } from "./task-node.ts";
 import type { SpawnOptions } from "./options.ts";
 import type { Run } from "./types.ts";
@@ -57,7 +57,7 @@ export function blockInUse(node: TaskNode): TaskNode {
 }
 
 function refuseUnlessAlive(parent: TaskNode, name: string): void {
-  if (stateOf(parent) !== RUNNING || (parent.flags & ENDING) !== 0) {
+  if (stateOf(parent) !== RUNNING || (parent.flags & (ENDING | GIVING_UP)) !== 0) {
     const path = taskPath(parent);
     const word = stateOf(parent) === RETRYING ? "is between two attempts" : "has ended";
     throw new ScopeClosedError(`${path} ${word}: ${JSON.stringify(name)} cannot be its child`, path);

@@ -1,6 +1,13 @@
 import { expect, test } from "vitest";
-import { TaskAbandonedError, TaskCancelledError, TaskTimeoutError, type Task } from "../../src/core/index.ts";
-import { deferred, forever, journal, rejection, stubborn, track, turn, useStage } from "./stage.ts";
+import {
+  ScopeClosedError,
+  TaskAbandonedError,
+  TaskCancelledError,
+  TaskTimeoutError,
+  type Task,
+  type TaskContext,
+} from "../../src/core/index.ts";
+import { deferred, forever, journal, rejection, stubborn, thrown, track, turn, useStage } from "./stage.ts";
 
 const stage = useStage();
 
@@ -160,6 +167,57 @@ test("4.2 Grace: its live descendants are abandoned with it, leaves first", asyn
   expect(app.stats().abandoned).toBe(3);
   expect(app.stats().live).toBe(0);
   expect(stage.takeReports().length).toBeGreaterThan(0);
+});
+
+test("4.2 Grace: ... and where that waits for clean-up, nothing more begins in them meanwhile", async () => {
+  const app = stage.open();
+  const gate = deferred();
+  const hang = (): Promise<never> => forever();
+  const refused: unknown[] = [];
+  let attempts = 0;
+  const task = app.spawn(
+    "root",
+    (self) => {
+      // Spared from the cancel of `root`, but not from its end.
+      const middle = async (own: TaskContext): Promise<void> => {
+        await rejection(
+          own.shield(async () => {
+            own.spawn("spared", spared, { grace: "1h" });
+            own.spawn("flaky", flaky, { grace: "1h", retry: { attempts: 2, min: 0 } });
+            await forever();
+          }),
+        );
+      };
+      const spared = async (own: TaskContext): Promise<void> => {
+        // Takes the 5 s that clean-up may take.
+        own.spawn("cleans up", (leaf) => leaf.defer(hang));
+        await gate.promise;
+        refused.push(thrown(() => own.spawn("late", hang, { grace: "1h" })));
+        refused.push(await rejection(own.shield(hang)));
+        await forever();
+      };
+      const flaky = async (own: TaskContext): Promise<void> => {
+        attempts++;
+        own.spawn("cleans up too", (leaf) => leaf.defer(hang));
+        await turn();
+        throw new Error("boom");
+      };
+      self.spawn("middle", middle, { grace: "1h" });
+      return forever();
+    },
+    { grace: "1s" },
+  );
+  for (let n = 0; n < 4; n++) await turn();
+  const cancelled = track(task.cancel());
+  await stage.clock.advance("2s");
+  expect(cancelled.state).toBe("pending");
+  gate.resolve();
+  await stage.clock.advance("3s");
+  expect(cancelled).toMatchObject({ state: "fulfilled", value: { state: "abandoned" } });
+  expect(refused).toEqual([expect.any(ScopeClosedError), expect.any(ScopeClosedError)]);
+  expect(attempts).toBe(1);
+  expect(app.stats().live).toBe(0);
+  stage.takeReports();
 });
 
 test("4.2 Grace: an abandoned group takes its scope's tasks with it", async () => {
