@@ -57,6 +57,7 @@ export class Model {
   readonly world: World;
   readonly trace: readonly Entry[];
   readonly tasks: Map<number, TaskModel> = new Map();
+  readonly #byPath: Map<string, TaskModel> = new Map();
   readonly calls: CallModel[] = [];
   /** When each scope came to which state. */
   readonly states: Map<ScopeRow, { readonly state: string; readonly seq: number }[]> = new Map();
@@ -90,11 +91,20 @@ export class Model {
 
   /** The tasks that stand in a scope or below. */
   inside(scope: ScopeRow): TaskModel[] {
-    const isOnlyOne = scope.group === undefined || this.of(scope.group.row).attempts.length <= 1;
     return [...this.tasks.values()].filter(({ path, row }) => {
       if (row !== undefined) return isWithin(row.scope, scope);
-      return isOnlyOne && path.startsWith(`${scope.path}/`);
+      // What `map` and `every` started and never ran: it stands where they do, or in their own scope.
+      const maker = this.#makerOf(path);
+      return maker === undefined || maker === scope.group?.row
+        ? path.startsWith(`${scope.path}/`)
+        : isWithin(maker.scope, scope);
     });
+  }
+
+  /** The task below which a path stands. */
+  #makerOf(path: string): TaskRow | undefined {
+    const around = path.slice(0, path.lastIndexOf("/"));
+    return this.#byPath.get(around)?.row;
   }
 
   children(task: TaskModel): TaskModel[] {
@@ -200,7 +210,7 @@ export class Model {
     const { id, path } = event.task;
     if (event.type === "spawn") {
       if (this.tasks.has(id)) this.wrong("1", `${path} was spawned twice`);
-      this.tasks.set(id, {
+      const task: TaskModel = {
         id,
         path,
         row: this.world.byId.get(id),
@@ -214,7 +224,9 @@ export class Model {
         again: [],
         end: undefined,
         late: 0,
-      });
+      };
+      this.tasks.set(id, task);
+      this.#byPath.set(path, task);
       return;
     }
     const task = this.tasks.get(id);
