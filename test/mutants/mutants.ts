@@ -77,8 +77,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "retry: also after a cancel",
     file: "src/core/finish.ts",
-    find: "(node.flags & CANCEL_ASKED) !== 0 || node.scope.state",
-    replace: "node.scope.state",
+    find: "(node.flags & (CANCEL_ASKED | GIVING_UP)) !== 0",
+    replace: "(node.flags & GIVING_UP) !== 0",
   },
   {
     name: "keys: never freed",
@@ -113,8 +113,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "limits: a rate lets one too many start",
     file: "src/core/limits.ts",
-    find: "return starts.length < rate.count ?",
-    replace: "return starts.length <= rate.count ?",
+    find: "if (over < 0) return 0;",
+    replace: "if (over <= 0) return 0;",
   },
   {
     name: "delivery: also to onError where somebody awaits",
