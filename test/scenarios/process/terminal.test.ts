@@ -17,10 +17,16 @@ const hasTerminals = process.platform === "linux" && has("script", "--version");
 const hasNohup = has("nohup", "--version");
 const hasBash = has("bash", "--version");
 
-/** Runs a shell command on a pseudo-terminal of its own; what is written to its input is typed there. */
+/**
+ * Runs a shell command on a pseudo-terminal of its own; what is written to its input is typed there. The exit code is
+ * the program's own only where the command begins with `exec`: else sh may wait beside it, gets the same Ctrl-C, and
+ * dies of that when the program has ended, whatever its exit code was (dash, unlike bash): 130.
+ */
 function onTerminal(command: string, cwd: string = process.cwd()): Child {
   // Without what npm tells its scripts: an npm in there would take our package for its own.
   const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^npm_/i.test(name)));
+  // `script` runs the command with this, and login shells differ.
+  env["SHELL"] = "/bin/sh";
   env["npm_config_progress"] = "false";
   env["npm_config_update_notifier"] = "false";
   return new Child(["script", "-qefc", command, "/dev/null"], { cwd, env });
@@ -52,7 +58,7 @@ describe.skipIf(!hasTerminals)(
     });
 
     test("the report is for people, and names what would not stop", async () => {
-      const child = onTerminal(shellCommandOf("a task that ignores cancel"));
+      const child = onTerminal(`exec ${shellCommandOf("a task that ignores cancel")}`);
       await child.untilSaid(READY);
       child.process.stdin?.write("\u0003");
       expect(await child.ended).toMatchObject({ code: 1 });
@@ -65,7 +71,7 @@ describe.skipIf(!hasTerminals)(
     });
 
     test("a task that blocks the event loop is shown with its line", async () => {
-      const child = onTerminal(shellCommandOf("blocked before"));
+      const child = onTerminal(`exec ${shellCommandOf("blocked before")}`);
       await child.untilSaid(READY);
       child.process.stdin?.write("\u0003");
       expect(await child.ended).toMatchObject({ code: 1 });
@@ -73,7 +79,7 @@ describe.skipIf(!hasTerminals)(
     });
 
     test("an uncaught error is shown once, with its stack", async () => {
-      const child = onTerminal(shellCommandOf("uncaught exception"));
+      const child = onTerminal(`exec ${shellCommandOf("uncaught exception")}`);
       expect(await child.ended).toMatchObject({ code: 1 });
       expect(child.stdout).toMatch(/^demo: uncaught exception in demo\/main\r\n {2}Error: boom\r\n {6}at /m);
       expect(child.stdout.match(/boom/g)).toHaveLength(1);
