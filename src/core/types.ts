@@ -26,13 +26,24 @@ declare global {
  * `[Symbol.dispose]` or `[Symbol.asyncDispose]` fits.
  */
 export type DisposableLike =
-  { [Symbol.asyncDispose](): PromiseLike<unknown> } | { [Symbol.dispose](): unknown };
+  | {
+      /** Gives back what it holds; it is awaited, for at most the `deferTimeout`. Preferred where there are both. */
+      [Symbol.asyncDispose](): PromiseLike<unknown>;
+    }
+  | {
+      /** Gives back what it holds, at once. */
+      [Symbol.dispose](): unknown;
+    };
 
 /** One run, with its attempts, of a function that one scope owns. Awaiting it is optional; owning it is not. */
 export interface Task<T> extends PromiseLike<T> {
+  /** Unique in this process; it grows in the order of spawning. */
   readonly id: number;
+  /** What it was given at spawn. Unlike `id` and `key` it is shared by all tasks of its kind. */
   readonly name: string;
+  /** Where it stands: `courier/background/mail`. */
   readonly path: string;
+  /** As it is now. The terminal states (`succeeded`, `failed`, `cancelled`, `lost`, `abandoned`) never change. */
   readonly state: TaskState;
   /** Aborts when the whole task is cancelled; an attempt's own timeout does not abort it. */
   readonly signal: AbortSignal;
@@ -43,12 +54,26 @@ export interface Task<T> extends PromiseLike<T> {
   cancel(reason?: unknown): Promise<Outcome<T>>;
   /** How it ended. Never rejects, but with `DeadlockError`. Counts as awaiting: the failure is yours. */
   outcome(): Promise<Outcome<T>>;
+  /**
+   * As that of a promise: what becomes of the value, or of what `onRejected` makes of the failure. Counts as awaiting,
+   * and inside a task it is a cancellation point: it rejects when the task that waits is told to stop.
+   */
   catch<R = never>(onRejected?: ((reason: unknown) => R | PromiseLike<R>) | null): Promise<T | R>;
+  /**
+   * As that of a promise: calls `onFinally` at the end, however it came, and passes on the value or the failure.
+   * Counts as awaiting, so the failure is yours; inside a task it is a cancellation point.
+   */
   finally(onFinally?: (() => void) | null): Promise<T>;
+  /**
+   * What `await` calls. Rejects with what the task threw, the very object; with `TaskCancelledError`,
+   * `TaskTimeoutError`, `TaskLostError` or `TaskAbandonedError` where it ended so; with `DeadlockError` where the one
+   * who waits is waited for. Inside a task it is a cancellation point.
+   */
   then<A = T, B = never>(
     onFulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onRejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B>;
+  /** What is known of it at this moment, as plain data that goes into JSON; it does not change afterwards. */
   info(): TaskInfo;
 }
 
@@ -57,8 +82,11 @@ export type Run<T> = (task: TaskContext) => T | PromiseLike<T>;
 
 /** The task as its own function sees it: its argument, and `currentTask()`. */
 export interface TaskContext {
+  /** That of its `Task`: unique in this process. */
   readonly id: number;
+  /** What it was given at spawn. */
   readonly name: string;
+  /** Where it stands: `courier/background/mail`. */
   readonly path: string;
   /** From 1. */
   readonly attempt: number;
@@ -98,6 +126,10 @@ export interface TaskContext {
   defer(cleanup: () => unknown): void;
   /** Disposes of the resource at the end of this attempt. Returns it. */
   use<R extends DisposableLike>(resource: R): R;
+  /**
+   * Says how far it has come, in whatever it counts: `progress(30, 200, "pages")`. The last word is kept, with its
+   * time, in its info and in its record; said in a loop it costs little. Nothing happens when the task has ended.
+   */
   progress(done: number, total?: number, note?: string): void;
   /** Adds attributes to its record. */
   set(attributes: Attributes): void;
@@ -107,14 +139,17 @@ export interface TaskContext {
 
 /** Owns tasks and child scopes, and is not closed before all of them have ended. */
 export interface Scope {
+  /** What it was opened with. */
   readonly name: string;
   /** Where it stands: `courier/requests`. */
   readonly path: string;
+  /** The scope that it was opened in; undefined for a root. That of a group is the scope of its task. */
   readonly parent: Scope | undefined;
   /** Aborts when the scope begins to cancel what it owns. */
   readonly signal: AbortSignal;
   /** Aborts when the scope begins to drain, or to close without: take no new work. */
   readonly draining: AbortSignal;
+  /** As it is now: `open`, `draining`, `closing`, `closed`, and never back. */
   readonly state: ScopeState;
   /**
    * Starts a task. `run` is first called from a microtask, in spawn order; what it throws never comes out here.
@@ -162,9 +197,15 @@ export interface Scope {
   close(options?: CloseOptions): Promise<CloseReport>;
   /** The live tasks here and below, then the records of those that ended here or below, newest first. */
   tasks(): Iterable<TaskInfo>;
+  /** Counts of what was spawned here and below, and how it ended; by name also the usual run time, in ms. */
   stats(): ScopeStats;
+  /** What lives here and below, by owner, as plain data that goes into JSON. What has ended is in `tasks()`. */
   tree(): ScopeTree;
   /** Listens to what happens here and below. Returns the function that stops listening. */
   on<E extends ScopeEventName>(event: E, listener: (event: ScopeEventOf<NoInfer<E>>) => void): () => void;
+  /**
+   * `await using app = openScope("app")`: `cancel()`, and waits until the scope has closed. Never tells of failures:
+   * they went to their awaiters and to `onError`.
+   */
   [Symbol.asyncDispose](): Promise<void>;
 }
