@@ -34,7 +34,7 @@ export default defineConfig({
     projects: [
       kind("unit", ["test/**/*.test.ts"], 10_000, { exclude: [...never, property, scenario, ...consumers] }),
       kind("property", [property], 300_000),
-      kind("scenario", [scenario], 90_000),
+      kind("scenario", [scenario], 90_000, { globalSetup: ["test/scenarios/setup.ts"] }),
       kind("consumers", consumers, 180_000, { globalSetup: ["test/consumers/setup.ts"] }),
     ],
     pool: "forks",
