@@ -11,8 +11,9 @@ import type { DeliveryQuery, EndpointInput, EventInput } from "./schemas.ts";
 import { defaults, type Log, type Settings } from "./settings.ts";
 import { makeSecret } from "./signature.ts";
 import { MemoryStore, type Endpoint, type Store } from "./store.ts";
+import { draw } from "./tree.ts";
 import { keepUp } from "./upkeep.ts";
-import { messageOf } from "./words.ts";
+import { at, whyNot } from "./words.ts";
 
 export interface Options {
   readonly store?: Store;
@@ -36,16 +37,19 @@ export async function buildApp(scope: Scope, options: Options = {}): Promise<Fas
     ajv: { customOptions: { removeAdditional: false } },
     bodyLimit: 256 * 1_024,
   });
+  // Who looks is mostly a person with curl.
+  app.setReplySerializer((payload) => `${JSON.stringify(payload, undefined, 2)}\n`);
   // Before the routes: it has to see each of them.
   await app.register(holdfast, { scope });
 
   // The scope closes it after the last delivery that uses it.
   const http = new Agent({ connections: 64, pipelining: 1 });
   scope.defer(() => http.close());
-  scope.defer(async () => {
-    const counts = Object.entries(await store.counts()).map(([state, count]) => `${count} ${state}`);
-    log(`courier has ended: ${counts.join(", ")}`);
-  });
+  const tally = async (): Promise<string> =>
+    Object.entries(await store.counts())
+      .map(([state, count]) => `${count} ${state}`)
+      .join(", ");
+  scope.defer(async () => log(`courier has ended: ${await tally()}`));
 
   const tools = { scope: app.background, store, http, settings, log };
   const courier = new Courier(tools);
@@ -59,7 +63,7 @@ export async function buildApp(scope: Scope, options: Options = {}): Promise<Fas
       const id = `ep_${randomBytes(6).toString("hex")}`;
       const createdAt = new Date().toISOString();
       await store.addEndpoint({ id, url, secret, createdAt, health: { state: "unknown" } });
-      log(`${url} is to hear of everything, as ${id}`);
+      log(`${at(url)} is to hear of everything, as ${id}`);
       // The only time that the secret is told.
       return reply.code(201).header("location", `/endpoints/${id}`).send({ id, url, secret, createdAt });
     },
@@ -81,11 +85,10 @@ export async function buildApp(scope: Scope, options: Options = {}): Promise<Fas
     });
     const outcome = await task.outcome();
     if (outcome.state === "succeeded") return { id: event.id, answered: outcome.value };
-    if (outcome.state === "cancelled")
-      log(`the test of ${endpoint.url} was cancelled: ${messageOf(outcome.reason)}`);
-    const error =
-      outcome.state === "failed" ? outcome.error : outcome.state === "lost" ? "lost" : outcome.reason;
-    return { id: event.id, error: messageOf(error) };
+    const error = whyNot(outcome);
+    // Then nobody reads the answer any more.
+    if (outcome.state === "cancelled") log(`the test of ${at(endpoint.url)} was cancelled: ${error}`);
+    return { id: event.id, error };
   });
 
   app.post<{ Body: EventInput }>("/events", { schema: { body: eventInput } }, async (request, reply) => {
@@ -116,7 +119,11 @@ export async function buildApp(scope: Scope, options: Options = {}): Promise<Fas
     return delivery;
   });
 
-  /** Everything that runs in this process, by owner. */
+  /** Everything that runs in this process, by owner: for people, and for machines. */
+  app.get("/", async (_request, reply) => {
+    reply.type("text/plain; charset=utf-8");
+    return `${await tally()}\n\n${draw(scope.tree())}`;
+  });
   app.get("/tasks", async () => ({ deliveries: await store.counts(), scope: scope.tree() }));
 
   return app;

@@ -4,7 +4,7 @@ import type { Outcome, Task, TaskContext } from "holdfast";
 import { isWorthAnotherAttempt, post, RefusedError } from "./post.ts";
 import type { Tools } from "./settings.ts";
 import type { CourierEvent, Delivery, DeliveryState, Endpoint } from "./store.ts";
-import { messageOf, words } from "./words.ts";
+import { at, messageOf, words } from "./words.ts";
 
 /** Brings events to endpoints. */
 export class Courier {
@@ -18,8 +18,8 @@ export class Courier {
     scope.on("retry", ({ task, error, delay }) => {
       const { event, url } = task.attributes;
       const why = error.name === "TimeoutError" ? "no answer in time" : error.message;
-      const next = `attempt ${task.attempt + 1} of ${settings.attempts} in ${Math.round(delay)} ms`;
-      log(`${String(event)} → ${String(url)}: ${why}; ${next}`);
+      const next = `try ${task.attempt + 1} of ${settings.attempts} in ${Math.round(delay)} ms`;
+      log(`${String(event)} → ${at(String(url))}: ${why}; ${next}`);
     });
   }
 
@@ -38,7 +38,7 @@ export class Courier {
       (group) => {
         for (const { delivery, endpoint } of plans) {
           if (delivery.state !== "pending") {
-            log(`${event.id} → ${endpoint.url}: ${delivery.note}`);
+            log(`${event.id} → ${at(endpoint.url)}: ${delivery.note}`);
             continue;
           }
           const task = group.spawn("recipient", (recipient) =>
@@ -107,9 +107,8 @@ export class Courier {
       .outcome();
     const ended = await store.endDelivery(delivery.id, stateOf(outcome));
     const count = ended?.attempts.length ?? 0;
-    log(
-      `${event.id} → ${endpoint.url}: ${words(outcome)} (${count} ${count === 1 ? "attempt" : "attempts"})`,
-    );
+    const attempts = `${count} ${count === 1 ? "attempt" : "attempts"}`;
+    log(`${event.id} → ${at(endpoint.url)}: ${words(outcome)} (${attempts})`);
   }
 
   async #attempt(

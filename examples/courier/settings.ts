@@ -42,22 +42,32 @@ export interface Tools {
   readonly log: Log;
 }
 
-/** What the environment says. */
-export function fromEnvironment(env: NodeJS.ProcessEnv): {
-  port: number | undefined;
-  settings: Partial<Settings>;
-} {
-  const { PORT, COURIER_ATTEMPTS, COURIER_PER_ENDPOINT } = env;
-  const { COURIER_TIMEOUT, COURIER_BACKOFF, COURIER_HEALTH } = env;
+/** What the environment says, else `base`. Throws for what cannot be: now, rather than at the first delivery. */
+export function fromEnvironment(
+  env: NodeJS.ProcessEnv,
+  base: Settings = defaults,
+): { port: number | undefined; settings: Settings } {
+  const read = (name: string, pattern: RegExp, expected: string): string | undefined => {
+    const text = env[name];
+    if (text === undefined || pattern.test(text)) return text;
+    throw new Error(`${name} is ${JSON.stringify(text)}: expected ${expected}`);
+  };
+  const count = (name: string, otherwise: number): number =>
+    Number(read(name, /^[1-9]\d{0,3}$/, "a whole number from 1 to 9999") ?? otherwise);
+  const duration = (name: string, otherwise: Duration): Duration =>
+    (read(name, /^\d+(ms|s|m|h)$/, "a duration such as 500ms, 5s or 1m") as Duration | undefined) ??
+    otherwise;
+
+  const port = read("PORT", /^\d{1,5}$/, "a port");
   return {
-    port: PORT === undefined ? undefined : Number(PORT),
+    port: port === undefined ? undefined : Number(port),
     settings: {
-      ...(COURIER_ATTEMPTS !== undefined && { attempts: Number(COURIER_ATTEMPTS) }),
-      ...(COURIER_PER_ENDPOINT !== undefined && { perEndpoint: Number(COURIER_PER_ENDPOINT) }),
-      // Whatever is no duration is refused where it is used, with a sentence.
-      ...(COURIER_TIMEOUT !== undefined && { timeout: COURIER_TIMEOUT as Duration }),
-      ...(COURIER_BACKOFF !== undefined && { backoff: COURIER_BACKOFF as Duration }),
-      ...(COURIER_HEALTH !== undefined && { health: COURIER_HEALTH as Duration }),
+      ...base,
+      timeout: duration("COURIER_TIMEOUT", base.timeout),
+      attempts: count("COURIER_ATTEMPTS", base.attempts),
+      backoff: duration("COURIER_BACKOFF", base.backoff),
+      perEndpoint: count("COURIER_PER_ENDPOINT", base.perEndpoint),
+      health: duration("COURIER_HEALTH", base.health),
     },
   };
 }

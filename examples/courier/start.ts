@@ -2,21 +2,22 @@ import { main, type Scope } from "holdfast";
 
 import { buildApp, listen } from "./app.ts";
 import { moods, Receiver, type Mood } from "./receiver.ts";
-import { fromEnvironment } from "./settings.ts";
+import { defaults, fromEnvironment } from "./settings.ts";
 import { makeSecret } from "./signature.ts";
 
 /** `npm start`: courier, a receiver that is as unreliable as receivers are, and an event every two seconds. */
 await main("courier", run, { drain: "5s" });
 
 async function run(scope: Scope): Promise<void> {
-  const { port, settings } = fromEnvironment(process.env);
+  // Impatient, so that there is something to see.
+  const { port, settings } = fromEnvironment(process.env, { ...defaults, timeout: "2s", health: "4s" });
 
   // Opened first, so closed last: the deliveries that are still on their way at the end have somewhere to go.
   const receiver = new Receiver();
   await receiver.listen(4101).catch(() => receiver.listen(0));
   scope.defer(() => receiver.close());
 
-  const app = await buildApp(scope, { settings: { timeout: "2s", ...settings } });
+  const app = await buildApp(scope, { settings });
   const url = await listen(app, port, 4100);
   await subscribe(url, receiver);
   trickle(scope, url);
@@ -35,15 +36,16 @@ async function subscribe(url: string, receiver: Receiver): Promise<void> {
 /** Orders come in. */
 function trickle(scope: Scope, url: string): void {
   let order = 1_000;
-  scope.every("traffic", "2s", async () => {
+  scope.every("traffic", "2s", async ({ signal }) => {
     const data = { order: ++order, total: Math.round(Math.random() * 10_000) / 100, currency: "EUR" };
-    await call(`${url}/events`, { type: "order.paid", data });
+    await call(`${url}/events`, { type: "order.paid", data }, signal);
   });
 }
 
-async function call(url: string, body: object): Promise<void> {
+async function call(url: string, body: object, signal?: AbortSignal): Promise<void> {
   const headers = { "content-type": "application/json" };
-  const response = await fetch(url, { method: "POST", headers, body: JSON.stringify(body) });
+  const request = { method: "POST", headers, body: JSON.stringify(body), ...(signal && { signal }) };
+  const response = await fetch(url, request);
   if (!response.ok) throw new Error(`POST ${url}: ${response.status} ${await response.text()}`);
   await response.arrayBuffer();
 }
@@ -55,15 +57,17 @@ function introduction(url: string, receiver: string): string {
   A flaky receiver is too.   ${receiver}
 ${behaviour.join("\n")}
 
-  An event comes in every two seconds and goes to all of them. To look, in another terminal:
+  An event comes in every two seconds and goes to all of them.
+  To look, in another terminal:
 
-    curl -s '${url}/deliveries?limit=5'
+    curl -s ${url}/       # all that runs, as a tree
+    curl -s ${url}/tasks  # the same as JSON
     curl -s '${url}/deliveries?state=failed&limit=1'
     curl -s ${url}/endpoints
-    curl -s ${url}/tasks
-    curl -s ${url}/events -H 'content-type: application/json' -d '{"type":"hello","data":{"from":"me"}}'
+    curl -s ${url}/events -H 'content-type: application/json' \\
+      -d '{"type":"hello","data":{"from":"me"}}'
 
-  Ctrl-C ends it: it takes nothing new, lets deliveries finish, and says what became of everything.
-  'npm run tour' tells the whole story by itself.
+  Ctrl-C ends it: it takes nothing new, lets deliveries finish, and says what
+  became of everything. 'npm run tour' tells the whole story by itself.
 `;
 }

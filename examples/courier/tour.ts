@@ -110,7 +110,7 @@ async function tell(): Promise<void> {
   for (const [mood, error] of [
     ["fail", /^answered 500$/],
     ["reset", /ECONNRESET|other side closed|socket hang up/],
-    ["hang", /^no answer within 1000 ms$/],
+    ["hang", /^no answer in 1000 ms$/],
   ] as const) {
     await story.claim(`${mood} was tried four times, then given up`, async () => {
       const ended = await ends(url, event.id, mood);
@@ -122,7 +122,7 @@ async function tell(): Promise<void> {
     });
   }
   await story.claim(
-    "a timed-out attempt is over before the next one begins, and so is its connection",
+    "a timed-out attempt ends before the next begins, and so does its connection",
     async () => {
       const { attempts: tried } = await ends(url, event.id, "hang");
       const overlap = tried.some(({ startedAt, ms }, n) => {
@@ -133,7 +133,7 @@ async function tell(): Promise<void> {
       for (let nth = 1; nth <= 4; nth++) {
         await receiver.until({ what: "hung up on", mood: "hang", id: event.id, nth }, giveUp);
       }
-      return "no attempt overlaps with another; hang saw four calls, and each of them hung up";
+      return "no attempt overlaps with another; hang saw four calls, and each hung up";
     },
   );
 
@@ -201,7 +201,7 @@ async function tell(): Promise<void> {
     see(await hungUp, "AbortError", "what the client got");
     await receiver.until({ what: "hung up on", mood: "hang", id }, giveUp);
     const [line] = await service.untilLine(/the test of .* was cancelled.*/);
-    return `"${line}"; hang saw that call end`;
+    return `"${line}"\n      hang saw that call end`;
   });
   await story.claim("meanwhile a service of courier's own has asked everybody how they are", async () => {
     for (const mood of ["fail", "reset", "hang"]) await service.untilLine(new RegExp(`/${mood} is down`));
@@ -215,7 +215,7 @@ async function tell(): Promise<void> {
         ({ url: at, health }) =>
           `${new URL(at).pathname} ${health.state}${health.note ? ` (${health.note})` : ""}`,
       )
-      .join(", ");
+      .join("\n      ");
   });
 
   story.chapter("6. SIGTERM, with deliveries in flight");
@@ -256,14 +256,11 @@ async function tell(): Promise<void> {
       await pause(10);
     }
   });
-  await story.claim(
-    "what was on its way arrives: slow takes after the signal what it had not taken before",
-    async () => {
-      if (untaken.length === 0) throw new Error("slow had taken everything before the signal");
-      for (const id of untaken) await receiver.until({ what: "took", mood: "slow", id }, giveUp);
-      return `slow took ${untaken.length} of ${onTheirWay.length} events after the signal`;
-    },
-  );
+  await story.claim("what was on its way arrives: slow takes the rest after the signal", async () => {
+    if (untaken.length === 0) throw new Error("slow had taken everything before the signal");
+    for (const id of untaken) await receiver.until({ what: "took", mood: "slow", id }, giveUp);
+    return `slow took ${untaken.length} of ${onTheirWay.length} events after the signal`;
+  });
   await story.claim("it ended by itself, in order", async () => {
     const { code, signal } = await service.exit;
     see([code, signal], [0, null], "exit code and signal");
@@ -292,5 +289,6 @@ async function ends(url: string, event: string, mood: Mood): Promise<Delivery> {
 
 function attempts(delivery: Delivery): string {
   const words = delivery.attempts.map(({ status, error }) => error ?? `took it with ${status}`);
-  return `${delivery.attempts.length} attempts: ${words.join(", ")}`;
+  const isSame = new Set(words).size === 1;
+  return `${words.length} attempts${isSame ? `, each: ${words[0]}` : `: ${words.join(", ")}`}`;
 }

@@ -3,7 +3,7 @@ import { request } from "undici";
 
 import type { Tools } from "./settings.ts";
 import type { Endpoint } from "./store.ts";
-import { messageOf } from "./words.ts";
+import { at, messageOf } from "./words.ts";
 
 /** What courier does by itself: a service that asks the endpoints how they are, and a clean-up each night. */
 export function keepUp(tools: Tools): void {
@@ -36,7 +36,7 @@ async function examine({ http, store, log }: Tools, probe: TaskContext, endpoint
   // It may have been cut short by courier's own end, of which the endpoint is not guilty.
   probe.throwIfCancelled();
   const state = note === undefined ? "up" : "down";
-  if (state !== health.state) log(`${url} is ${state}${note === undefined ? "" : `: ${note}`}`);
+  if (state !== health.state) log(`${at(url)} is ${state}${note === undefined ? "" : `: ${note}`}`);
   await store.setHealth(id, {
     state,
     checkedAt: new Date().toISOString(),

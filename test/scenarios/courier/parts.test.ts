@@ -4,6 +4,7 @@ import { afterEach, expect, test } from "vitest";
 import { buildApp, type Options } from "../../../examples/courier/app.ts";
 import { isWorthAnotherAttempt, RefusedError } from "../../../examples/courier/post.ts";
 import { Receiver } from "../../../examples/courier/receiver.ts";
+import { defaults, fromEnvironment } from "../../../examples/courier/settings.ts";
 import { isSigned, makeSecret, sign } from "../../../examples/courier/signature.ts";
 import { MemoryStore, StoreFullError } from "../../../examples/courier/store.ts";
 import type { CourierEvent, Delivery, Store } from "../../../examples/courier/store.ts";
@@ -96,6 +97,21 @@ test("an answer that says that the call itself is wrong is not asked for again",
     408, 425, 429, 500, 503,
   ]);
   expect(isWorthAnotherAttempt(new Error("ECONNRESET"))).toBe(true);
+});
+
+test("settings come from the environment, and what cannot be is refused with its name", () => {
+  expect(fromEnvironment({})).toEqual({ port: undefined, settings: defaults });
+  const { port, settings } = fromEnvironment({ PORT: "0", COURIER_TIMEOUT: "90s", COURIER_ATTEMPTS: "2" });
+  expect([port, settings.timeout, settings.attempts]).toEqual([0, "90s", 2]);
+  for (const [name, value] of [
+    ["PORT", "http"],
+    ["COURIER_TIMEOUT", "soon"],
+    ["COURIER_BACKOFF", "5"],
+    ["COURIER_ATTEMPTS", "0"],
+    ["COURIER_PER_ENDPOINT", ""],
+  ] as const) {
+    expect(() => fromEnvironment({ [name]: value })).toThrow(`${name} is "${value}": expected `);
+  }
 });
 
 interface Given extends Options {
@@ -242,4 +258,30 @@ test("the test of an endpoint answers with what the endpoint said", async () => 
   };
   expect(await ask("ok")).toMatchObject({ answered: 204 });
   expect(await ask("fail")).toMatchObject({ error: "answered 500" });
+});
+
+test("GET / shows what runs as a tree, and a task in the background with the request it came from", async () => {
+  const { app, receiver } = await courier();
+  const secret = makeSecret();
+  receiver.expect("hang", secret);
+  await app.inject({ method: "POST", url: "/endpoints", payload: { url: `${receiver.url}/hang`, secret } });
+  await app.inject({ method: "POST", url: "/events", payload: { id: "evt_1", type: "t", data: {} } });
+  await receiver.until({ what: "arrived", mood: "hang" });
+  const { body, headers } = await app.inject("/");
+  expect(headers["content-type"]).toBe("text/plain; charset=utf-8");
+  const requests = [...body.matchAll(/req-\w+/g)].map(([id]) => id);
+  const [own, from] = [requests[0], requests[2]];
+  expect(body.replaceAll(/\d\.\d s/g, "0.0 s")).toBe(`1 pending, 0 delivered, 0 failed, 0 cancelled
+
+courier/
+├─ requests/
+│  └─ ${own}/
+│     └─ GET /: running, 0.0 s, from ${own}
+└─ background/
+   ├─ health: running, 0.0 s
+   ├─ clean-up: running, 0.0 s
+   └─ fan-out: running, 0.0 s, evt_1, from ${from}
+      └─ recipient: running, 0.0 s
+         └─ deliver: running, 0.0 s, ${receiver.url}/hang
+`);
 });
