@@ -13,7 +13,7 @@ export function whyNot(outcome: Exclude<Outcome<unknown>, { state: "succeeded" }
 
 /** What went wrong, in the fewest words that say it. */
 export function messageOf(error: unknown): string {
-  if (error instanceof TaskTimeoutError) return `no answer in ${error.ms} ms`;
+  if (error instanceof TaskTimeoutError) return `no answer in ${error.ms / 1000} s`;
   if (error instanceof TaskCancelledError && typeof error.reason === "string") return error.reason;
   return error instanceof Error ? error.message : String(error);
 }

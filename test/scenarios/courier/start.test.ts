@@ -21,7 +21,7 @@ test("`npm start`: a stranger finds the way, real events are delivered, and SIGT
   const [, event] = await start.untilLine(/^(evt_\w+) → \S+\/ok: delivered \(1 attempt\)/);
   await start.untilLine(new RegExp(`^${event} → \\S+/flaky: delivered \\(3 attempts\\)`));
   await start.untilLine(new RegExp(`^${event} → \\S+/fail: failed: answered 500 \\(4 attempts\\)`));
-  await start.untilLine(new RegExp(`^${event} → \\S+/hang: failed: no answer in 1000 ms \\(4 attempts\\)`));
+  await start.untilLine(new RegExp(`^${event} → \\S+/hang: failed: no answer in 1 s \\(4 attempts\\)`));
   const deliveries = await get<Delivery[]>(`/deliveries?event=${event}`);
   expect(new Map(deliveries.map(({ url: at, state }) => [new URL(at).pathname, state]))).toEqual(
     new Map([
