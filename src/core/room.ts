@@ -1,9 +1,20 @@
 import { outside } from "./context.ts";
 import { ScopeClosedError } from "./errors.ts";
-import { scopePath, scopeState } from "./describe.ts";
-import { OPEN } from "./scope-node.ts";
+import { isWithin, scopePath, scopeState } from "./describe.ts";
+import { DRAINING, OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
+import { ENDING, isTerminal, STOPPING } from "./task-node.ts";
+import type { TaskNode } from "./task-node.ts";
 import { thenOf } from "./wait.ts";
+
+/** Whether a scope takes work from a task: one that drains does from what still runs inside it; one that closes, none. */
+export function takesFrom(scope: ScopeNode, task: TaskNode | undefined): boolean {
+  if (scope.state !== DRAINING) return scope.state === OPEN;
+  // Without an async context nobody knows who calls; of a group that is taken to be its own body.
+  const caller = scope.settings.hasContext ? task : (task ?? scope.owner);
+  if (caller === undefined || isTerminal(caller) || (caller.flags & (STOPPING | ENDING)) !== 0) return false;
+  return isWithin(caller.scope, scope.drainRoot ?? scope);
+}
 
 /** Whether a spawn would be accepted: a free slot, or a place in the queue. */
 export function hasRoom(scope: ScopeNode): boolean {
@@ -38,12 +49,15 @@ function turnIsOver(scope: ScopeNode): void {
   wakeRoom(scope);
 }
 
-/** Nobody who waits for room will get any. */
+/** Who waits for room and may not spawn any more will get none. */
 export function refuseRoom(scope: ScopeNode): void {
   const waiters = scope.roomWaiters;
-  if (waiters === undefined || scope.state === OPEN) return;
-  scope.roomWaiters = undefined;
+  if (waiters === undefined) return;
   const path = scopePath(scope);
   const error = new ScopeClosedError(`${path} is ${scopeState(scope)}: there will be no room`, path);
-  for (const waiter of waiters) waiter.reject(error);
+  for (const waiter of waiters) {
+    if (takesFrom(scope, waiter.task)) continue;
+    waiters.delete(waiter);
+    waiter.reject(error);
+  }
 }

@@ -14,13 +14,13 @@ import { scopeViewOf } from "./group-scope.ts";
 import { spawnMap } from "./map.ts";
 import { isReady, refuseReady } from "./readiness.ts";
 import { toServiceState } from "./restart.ts";
-import { isUnbounded, wakeRoom } from "./room.ts";
+import { isUnbounded, takesFrom, wakeRoom } from "./room.ts";
 import { spawnCron, spawnEvery } from "./schedule.ts";
-import { CLOSED, CLOSING, OPEN, ScopeNode } from "./scope-node.ts";
+import { CLOSED, OPEN, ScopeNode } from "./scope-node.ts";
 import type { Listener, ScopeWaiter } from "./scope-node.ts";
 import { toSettings } from "./settings.ts";
 import { adoptInScope, spawnInScope, spawnService } from "./spawn.ts";
-import { drainSignal, scopeSignal } from "./stop-signal.ts";
+import { drainSignal, scopeSignal, stopErrorOf } from "./stop-signal.ts";
 import { handleOf } from "./task-handle.ts";
 import type { CloseReport, ScopeEventName, ScopeEventOf, ScopeStats, ScopeTree, TaskInfo } from "./info.ts";
 import type {
@@ -156,8 +156,11 @@ export class ScopeView implements Scope {
 
   untilRoom(): Promise<void> {
     const node = this.#node;
-    if (node.state >= CLOSING)
-      return rejected(new ScopeClosedError(`${this.path} is ${this.state}`, this.path));
+    const caller = callingTask();
+    if (!takesFrom(node, caller)) {
+      const stop = caller === undefined ? undefined : stopErrorOf(caller);
+      return rejected(stop ?? new ScopeClosedError(`${this.path} is ${this.state}`, this.path));
+    }
     if (isUnbounded(node)) return Promise.resolve();
     const woken = waitIn((node.roomWaiters ??= new Set<ScopeWaiter>()));
     wakeRoom(node);

@@ -4,7 +4,7 @@ import { cancelTask } from "./cancel.ts";
 import { expireTask } from "./expire.ts";
 import { callLater, coarseNow, wall } from "./clock.ts";
 import { currentNode } from "./context.ts";
-import { isWithin, scopePath, scopeState, taskPath } from "./describe.ts";
+import { scopePath, scopeState, taskPath } from "./describe.ts";
 import { badOption, toFunction, toMs, toName } from "./duration.ts";
 import { KeyConflictError, QueueFullError, ScopeClosedError, TaskTimeoutError } from "./errors.ts";
 import { emitTask, isHeard } from "./events.ts";
@@ -12,7 +12,8 @@ import { link } from "./hidden.ts";
 import { forgetIfIdle, poolFor } from "./limits.ts";
 import { toRetry } from "./restart.ts";
 import type { ServiceState } from "./restart.ts";
-import { DRAINING, OPEN } from "./scope-node.ts";
+import { takesFrom } from "./room.ts";
+import { OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { attach } from "./signals.ts";
 import { ADOPTED, BODY_DONE, BODY_OK, CANCEL_ASKED, ENDING, GIVING_UP, KEEPS_RUN, RETRYING, RUNNING, SERVICE, STOPPING, TaskNode, extrasOf, isBlockOf, isTerminal, stateOf } from "./task-node.ts"; // prettier-ignore
@@ -78,10 +79,7 @@ export function hasFailed(parent: TaskNode): boolean {
 
 /** A scope that drains takes work only from what still runs inside it; one that closes, none. */
 function refuseUnlessInside(scope: ScopeNode, name: string): void {
-  const current = currentNode();
-  const isAlive =
-    current !== undefined && !isTerminal(current) && (current.flags & (STOPPING | ENDING)) === 0;
-  if (isAlive && scope.state === DRAINING && isWithin(current.scope, scope.drainRoot ?? scope)) return;
+  if (takesFrom(scope, currentNode())) return;
   const path = scopePath(scope);
   throw new ScopeClosedError(
     `${path} is ${scopeState(scope)}: ${JSON.stringify(name)} was not started`,

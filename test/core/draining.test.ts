@@ -170,6 +170,56 @@ test.each(orders)(
   },
 );
 
+test.each([true, false])(
+  "4.2 Draining: ... so a map that runs takes its further items (context: %s)",
+  async (context) => {
+    const app = stage.open("app", { context });
+    const map = app.map(
+      "m",
+      [1, 2, 3, 4, 5],
+      async (item, task) => {
+        await task.sleep("1s");
+        return item;
+      },
+      { concurrency: 2 },
+    );
+    void map.outcome();
+    await stage.clock.advance(500);
+    const closing = app.close({ drain: "10s" });
+    await stage.clock.advance("10s");
+    await closing;
+    expect(await map.outcome()).toEqual({ state: "succeeded", value: [1, 2, 3, 4, 5] });
+  },
+);
+
+test("4.2 Draining: ... and who waits for room inside the draining scope still gets it", async () => {
+  const app = stage.open();
+  const bounded = app.scope("bounded", { concurrency: 1, queue: 0 });
+  const ran: number[] = [];
+  const producer = app.spawn("producer", async () => {
+    for (let item = 1; item <= 3; item++) {
+      await bounded.untilRoom();
+      bounded.spawn("item", async (task) => {
+        await task.sleep("1s");
+        ran.push(item);
+      });
+    }
+  });
+  void producer.outcome();
+  await stage.clock.advance(500);
+  const room = track(bounded.untilRoom());
+  const closing = app.close({ drain: "10s" });
+  const later = track(bounded.untilRoom());
+  await stage.clock.advance("10s");
+  await closing;
+  expect(ran).toEqual([1, 2, 3]);
+  expect(producer.state).toBe("succeeded");
+  for (const outside of [room, later]) {
+    expect(outside.state).toBe("rejected");
+    expect(outside.value).toBeInstanceOf(ScopeClosedError);
+  }
+});
+
 test("4.2 Draining: others get ScopeClosedError", async () => {
   const app = stage.open();
   const inner = app.scope("inner");
