@@ -1,11 +1,12 @@
 import { release } from "./admission.ts";
 import { clearTimer, coarseNow } from "./clock.ts";
 import { deliver } from "./delivery.ts";
-import { attemptOf, detailOf, errorOf, parentPath, taskPath } from "./describe.ts";
+import { attemptOf, detailOf, enclosing, errorOf, parentPath, taskPath } from "./describe.ts";
 import { ScopeClosedError } from "./errors.ts";
 import { clearGrace } from "./grace.ts";
 import { emitLate, emitTask, isHeard } from "./events.ts";
 import { idleMayBe, removeBusy } from "./busy.ts";
+import { CLOSED } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { detach } from "./signals.ts";
 import {
@@ -178,8 +179,16 @@ function serviceGone(node: TaskNode, scope: ScopeNode): void {
 /** What settles after it was given up is said and counted, never a state. */
 export function settledLate(node: TaskNode, isOk: boolean, error: unknown): void {
   if ((node.flags & HIDDEN) !== 0) return;
-  node.scope.tally.late++;
+  countLate(node.scope);
   emitLate(node, isOk, error);
+}
+
+/** A closed scope has handed its counts on to the one around it: what comes later is counted there too. */
+function countLate(scope: ScopeNode): void {
+  for (let next: ScopeNode | undefined = scope; next !== undefined; next = enclosing(next)) {
+    next.tally.late++;
+    if (next.state !== CLOSED) return;
+  }
 }
 
 /** The state by which an ended task is told. */

@@ -290,6 +290,21 @@ test("4.2 Grace: what settles later is recorded as late, never a state", async (
   expect(app.stats()).toMatchObject({ late: 1, abandoned: 1, succeeded: 0 });
 });
 
+test("4.2 Grace: what settles later is counted all the way up, though its scope has closed", async () => {
+  const app = stage.open();
+  const inner = app.scope("outer").scope("inner");
+  const { run, release } = stubborn();
+  void inner.spawn("stubborn", run).outcome();
+  await turn();
+  const closing = inner.close({ grace: "1s" });
+  await stage.clock.advance("1s");
+  await closing;
+  release();
+  await turn();
+  expect(inner.stats().late).toBe(1);
+  expect(app.stats().late).toBe(1);
+});
+
 test("4.2 Grace: what rejects later is recorded as late with its error, and delivered to nobody", async () => {
   const delivered: unknown[] = [];
   const app = stage.open("app", { onError: (error) => delivered.push(error) });
