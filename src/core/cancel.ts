@@ -201,11 +201,19 @@ function graceIsOver(first: TaskNode): void {
       setGrace(node, stopOf(node), Math.ceil(now()) + SHIELD_EXTRA, graceIsUp);
     } else if ((node.flags & BODY_DONE) !== 0) {
       // It has stopped; what has not are its children, and theirs is over with its own.
-      for (let child = node.children; child !== undefined; child = child.prev) pushUnlessCleanup(child, open);
-      for (let task = node.extras?.group?.tasks; task !== undefined; task = task.prev)
-        pushUnlessCleanup(task, open);
+      pushBelow(node, open);
       if (node.children === undefined && node.extras?.group === undefined) abandon(node);
     } else abandon(node);
+  }
+}
+
+/** Its children, and all that stands in its group, in scopes of that too. */
+function pushBelow(node: TaskNode, open: TaskNode[]): void {
+  for (let child = node.children; child !== undefined; child = child.prev) pushUnlessCleanup(child, open);
+  const scopes = node.extras?.group === undefined ? [] : [node.extras.group];
+  for (let scope = scopes.pop(); scope !== undefined; scope = scopes.pop()) {
+    for (let task = scope.tasks; task !== undefined; task = task.prev) pushUnlessCleanup(task, open);
+    for (let child = scope.scopes; child !== undefined; child = child.prev) scopes.push(child);
   }
 }
 

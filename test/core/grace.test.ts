@@ -241,6 +241,36 @@ test("4.2 Grace: an abandoned group takes its scope's tasks with it", async () =
   stage.takeReports();
 });
 
+test("4.2 Grace: its live descendants are abandoned with it, also in scopes of a group whose body is done", async () => {
+  const app = stage.open();
+  const group = app.group(
+    "g",
+    (own) => void own.scope("inner").spawn("stubborn", () => forever(), { grace: "1h" }),
+    { grace: "1s" },
+  );
+  void group.outcome();
+  await turn();
+  const ended = track(group.cancel());
+  await stage.clock.advance(999);
+  expect(ended.state).toBe("pending");
+  await stage.clock.advance(1);
+  expect(ended.state).toBe("fulfilled");
+  stage.takeReports();
+});
+
+test("4.2 Grace: a later close({ grace }) is a ceiling also there", async () => {
+  const app = stage.open("app", { grace: "1h" });
+  const group = app.group("g", (own) => void own.scope("inner").spawn("stubborn", () => forever()));
+  void group.outcome();
+  await turn();
+  void app.close();
+  await stage.clock.advance("1s");
+  const closed = track(app.close({ grace: "1s" }));
+  await stage.clock.advance("1s");
+  expect(closed.state).toBe("fulfilled");
+  stage.takeReports();
+});
+
 test("4.2 Grace: close({ grace }) is a ceiling on the tasks' own", async () => {
   const app = stage.open();
   const patient = app.spawn("patient", () => forever(), { grace: "10s" });
