@@ -20,6 +20,7 @@ import {
   RUNNING,
   SHIELD,
   STOPPING,
+  extrasOf,
   isTerminal,
   stateOf,
   stopOf,
@@ -222,24 +223,40 @@ function pushUnlessCleanup(node: TaskNode, open: TaskNode[]): void {
   if (node.extras?.timeoutKind !== "cleanup") open.push(node);
 }
 
-/** Aborts the shields that are open in a task. Returns whether there were any. */
+/**
+ * Aborts the shields that are open in a task; where all below it is to be given up, those below it too. Returns
+ * whether there were any.
+ */
 function hurryShields(node: TaskNode): boolean {
-  const error = node.stop?.error ?? node.stop?.heldTimeout;
+  const isAll = (node.flags & BODY_DONE) === 0;
   let found = false;
   const open: TaskNode[] = [];
-  for (let child = node.children; child !== undefined; child = child.prev) open.push(child);
+  pushBelow(node, open);
   for (let block = open.pop(); block !== undefined; block = open.pop()) {
-    if ((block.flags & HIDDEN) === 0) continue;
-    if ((block.flags & SHIELD) === 0) {
-      for (let child = block.children; child !== undefined; child = child.prev) open.push(child);
-      continue;
-    }
-    found = true;
-    if (error === undefined) continue;
-    const demand: Demand = { source: "parent", by: taskPath(node), reason: error, grace: SHIELD_EXTRA };
-    const inside: TaskNode[] = [];
-    stopAttempt(block, error, demand, inside);
-    cancelBelow(inside, demand);
+    if ((block.flags & SHIELD) !== 0) {
+      found = true;
+      if ((block.flags & STOPPING) === 0) hurryShield(block);
+    } else if (isAll || (block.flags & HIDDEN) !== 0) pushBelow(block, open);
   }
   return found;
+}
+
+/** The nearest stop of what a shield is in, also one that waits for the shield to end. */
+function stopAround(block: TaskNode): StopError | undefined {
+  for (let node = block.parent; node !== undefined; node = node.parent) {
+    const error = node.stop?.error ?? node.stop?.heldTimeout;
+    if (error !== undefined) return error;
+  }
+  return undefined;
+}
+
+/** The shield's signal aborts; what is inside has a second, however short the grace of its task is. */
+function hurryShield(block: TaskNode): void {
+  const error = stopAround(block);
+  if (error === undefined) return;
+  extrasOf(block).grace = SHIELD_EXTRA;
+  const demand: Demand = { source: "parent", by: taskPath(block), reason: error, grace: SHIELD_EXTRA };
+  const inside: TaskNode[] = [];
+  stopAttempt(block, error, demand, inside);
+  cancelBelow(inside, demand);
 }

@@ -11,7 +11,17 @@ import {
   type Task,
   type TaskContext,
 } from "../../src/core/index.ts";
-import { deferred, forever, journal, rejection, track, turn, useStage, thrown as caught } from "./stage.ts";
+import {
+  deferred,
+  forever,
+  journal,
+  rejection,
+  stubborn,
+  track,
+  turn,
+  useStage,
+  thrown as caught,
+} from "./stage.ts";
 
 const stage = useStage();
 
@@ -200,6 +210,50 @@ test("4.2 Shield: ... and 1 s later the task is abandoned", async () => {
   await stage.clock.advance("1ms");
   expect(task.state).toBe("abandoned");
   expect(await error).toBeInstanceOf(TaskAbandonedError);
+});
+
+test("4.2 Shield: ... 1 s later, also where the grace is shorter than that", async () => {
+  const app = stage.open("app", { grace: "100ms" });
+  const { run, release } = stubborn();
+  const task = app.spawn("a", (self) => self.shield(run));
+  void task.outcome();
+  await turn();
+  void task.cancel();
+  await stage.clock.advance("1099ms");
+  expect(task.state).toBe("cancelling");
+  release("saved");
+  expect(await task.outcome()).toEqual({ state: "succeeded", value: "saved" });
+});
+
+test("4.2 Shield: the end of an ancestor's grace aborts it too, and 1 s later all are abandoned", async () => {
+  const app = stage.open();
+  const log: string[] = [];
+  const top = app.spawn(
+    "top",
+    async (self) => {
+      const both = self.group("g", async (own) => {
+        await own.spawn("leaf", (leaf) =>
+          leaf.shield(async (signal) => {
+            signal.addEventListener("abort", () => {
+              log.push(`${String((signal.reason as Error).message)} at ${stage.now()}`);
+            });
+            await forever();
+          }),
+        );
+      });
+      await both.outcome();
+    },
+    { grace: "1s" },
+  );
+  void top.outcome();
+  await turn();
+  void top.cancel();
+  await stage.clock.advance("1999ms");
+  expect(log).toEqual(["app/top/g/leaf was cancelled (parent app/top/g) at 1000"]);
+  expect(top.state).toBe("cancelling");
+  await stage.clock.advance("1ms");
+  expect(top.state).toBe("abandoned");
+  stage.takeReports();
 });
 
 test("4.2 Shield: a child spawned in a shield is spared until the hard deadline, then cancelled", async () => {
