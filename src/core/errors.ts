@@ -61,16 +61,24 @@ export class TaskCancelledError extends HoldfastError implements CancelDetail {
 
 /** What a cancellation says after the path of its task. */
 export function cancelWords({ source, by, reason }: CancelDetail): string {
-  const why =
-    typeof reason === "string" ? `: ${reason}` : reason instanceof Error ? `: ${safeMessage(reason)}` : "";
-  return ` was cancelled (${source}${by === undefined ? "" : ` ${by}`})${why}`;
+  return ` was cancelled (${source}${by === undefined ? "" : ` ${by}`})${reasonWords(reason)}`;
 }
 
-function safeMessage(error: Error): string {
+function reasonWords(reason: unknown): string {
   try {
-    return String(error.message);
+    if (typeof reason === "string") return `: ${reason}`;
+    return reason instanceof Error ? `: ${String(reason.message)}` : "";
   } catch {
-    return "an error whose own properties throw";
+    return ": an error whose own properties throw";
+  }
+}
+
+/** `instanceof`, also of what throws when it is looked at, as a revoked proxy does. */
+export function isA<T>(value: unknown, type: abstract new (...args: never) => T): value is T {
+  try {
+    return value instanceof type;
+  } catch {
+    return false;
   }
 }
 

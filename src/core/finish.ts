@@ -3,6 +3,7 @@ import { clearGrace } from "./grace.ts";
 import { runCleanups } from "./cleanup.ts";
 import { noteError } from "./close-report.ts";
 import { deliverTo } from "./delivery.ts";
+import { isA } from "./errors.ts";
 import { emitTrouble } from "./events.ts";
 import { pauseIsOver, rest } from "./rest.ts";
 import { pauseAfter } from "./restart.ts";
@@ -73,7 +74,7 @@ function tellCleanupErrors(node: TaskNode, extras: TaskExtras, verdict: Verdict)
     noteError(node.scope, error);
     if (
       verdict.result !== error &&
-      !(verdict.result instanceof AggregateError && verdict.result.errors.includes(error))
+      !(isA(verdict.result, AggregateError) && verdict.result.errors.includes(error))
     ) {
       deliverTo(node.scope, node, error);
     }

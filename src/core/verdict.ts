@@ -1,4 +1,4 @@
-import { ScopeClosedError, TaskCancelledError, TaskLostError, TaskTimeoutError } from "./errors.ts";
+import { isA, ScopeClosedError, TaskCancelledError, TaskLostError, TaskTimeoutError } from "./errors.ts";
 import { taskPath } from "./describe.ts";
 import { CLOSING } from "./scope-node.ts";
 import { BODY_OK, CANCELLED, CANCEL_ASKED, FAILED, IS_LOST, LOST, SUCCEEDED } from "./task-node.ts";
@@ -31,7 +31,7 @@ function judgeThrown(node: TaskNode): Verdict {
   if (stopError !== undefined && isStop(error, stopError)) return stopped(stopError);
   // What a group's own end refuses to its body, or to a task in it, is no failure of that.
   const scope = node.extras?.group ?? node.scope;
-  const isOwnEnd = scope.owner !== undefined && scope.state >= CLOSING && error instanceof ScopeClosedError;
+  const isOwnEnd = scope.owner !== undefined && scope.state >= CLOSING && isA(error, ScopeClosedError);
   return { state: isOwnEnd ? CANCELLED : FAILED, result: error };
 }
 

@@ -1,5 +1,5 @@
 import { now } from "../core/clock.ts";
-import { ScopeClosedError } from "../core/errors.ts";
+import { isA, ScopeClosedError } from "../core/errors.ts";
 import { ScopeView } from "../core/scope-view.ts";
 import type { Scope } from "../core/types.ts";
 import type { Outcome } from "../core/words.ts";
@@ -82,7 +82,7 @@ export class Program {
     const { error } = outcome;
     const hadBegun = this.#ending.hasBegun;
     // What it could not start any more, as the end had begun, is no failure of its own.
-    if (hadBegun && error instanceof ScopeClosedError) return;
+    if (hadBegun && isA(error, ScopeClosedError)) return;
     this.#account.addFailure(error);
     if (!hadBegun) this.#ending.begin({ cause: "body", reason: error, isOrderly: false });
   }

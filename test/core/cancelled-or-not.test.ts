@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { TaskCancelledError, TaskTimeoutError } from "../../src/core/index.ts";
+import { sleep, TaskCancelledError, TaskTimeoutError } from "../../src/core/index.ts";
 import { rejection, stubborn, turn, useStage } from "./stage.ts";
 
 const stage = useStage();
@@ -66,6 +66,49 @@ test("4.2 Cancelling: a cause chain that is a ring does not hang the decision", 
   await turn();
   void task.cancel();
   expect(await outcome).toEqual({ state: "failed", error: a });
+});
+
+/** Throws at whatever is done with it, `instanceof` included. */
+function untouchable(): object {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  return proxy;
+}
+
+test("4.3 whatever the user's code throws: a task, a clean-up or a group that throws a revoked proxy fails", async () => {
+  const errors: unknown[] = [];
+  const app = stage.open("app", { onError: (error) => errors.push(error) });
+  const cleanUp = app.spawn("clean-up", (self) => {
+    self.defer(() => {
+      throw untouchable();
+    });
+    throw untouchable();
+  });
+  const group = app.group("g", async (own) => {
+    own.spawn("fails", () => {
+      throw untouchable();
+    });
+    own.spawn("fails late", async (member) => {
+      await rejection(member.sleep("1h"));
+      throw untouchable();
+    });
+    await rejection(sleep("1h"));
+    throw untouchable();
+  });
+  const outcomes = Promise.all([cleanUp.outcome(), group.outcome()]);
+  await turn();
+  expect(await outcomes).toMatchObject([{ state: "failed" }, { state: "failed" }]);
+  // That of the clean-up: nobody awaits it.
+  expect(errors).toHaveLength(1);
+});
+
+test("4.3 whatever the user's code gives as a reason: a revoked proxy cancels and closes like any other", async () => {
+  const app = stage.open();
+  const [task, other] = ["a", "b"].map((name) => app.spawn(name, (self) => self.sleep("1h")));
+  await turn();
+  expect((await task?.cancel(untouchable()))?.state).toBe("cancelled");
+  expect(await app.cancel(untouchable())).toMatchObject({ cancelled: 1 });
+  expect(other?.state).toBe("cancelled");
 });
 
 test("4.2 Cancelling: if it threw something else it has failed, and that is delivered", async () => {
