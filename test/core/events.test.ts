@@ -1,5 +1,5 @@
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import type { Scope, ScopeEvent, ScopeEventName } from "../../src/core/index.ts";
 import { isHeard } from "../../src/core/events.ts";
 import { ScopeView } from "../../src/core/scope-view.ts";
@@ -137,6 +137,33 @@ test("4.3 a listener that throws hurts neither the task nor the other listeners,
   await turn();
   expect(heard).toEqual(["spawn", "start", "end", "state", "state"]);
   expect([...errors, ...stage.takeReports()].length).toBeGreaterThan(0);
+});
+
+test("4.3 a console that throws, too, holds up nothing, and is told of outside of everybody's work", async () => {
+  const broken = new Error("console broke");
+  const printed = vi.spyOn(console, "error").mockImplementation(() => {
+    throw broken;
+  });
+  const uncaught: unknown[] = [];
+  const others = process.listeners("uncaughtException");
+  process.removeAllListeners("uncaughtException").on("uncaughtException", (error) => uncaught.push(error));
+  try {
+    const app = stage.open();
+    app.on("end", () => {
+      throw new Error("listener broke");
+    });
+    const tasks = ["a", "b"].map((name) => app.spawn(name, () => Promise.reject(new Error(name))));
+    await turn();
+    await turn();
+    expect(tasks.map((task) => task.state)).toEqual(["failed", "failed"]);
+    await app.untilIdle();
+    // Two listeners, two failures.
+    expect(uncaught).toEqual([broken, broken, broken, broken]);
+  } finally {
+    process.removeAllListeners("uncaughtException");
+    for (const listener of others) process.on("uncaughtException", listener);
+    printed.mockImplementation(() => {});
+  }
 });
 
 test("4.3 a listener may spawn, cancel and stop listening", async () => {
