@@ -165,6 +165,7 @@ function bodyFailed(node: TaskNode): void {
     const demand: Demand = { source: "parent", by: taskPath(node), reason: node.result, grace: Infinity };
     for (const child of listed(node.children)) cancelTask(child, demand);
     if (group !== undefined && group.state < CLOSING) cancelScope(group, demand);
+    else if (group !== undefined) scopeMayAdvance(group);
   }
   advanceTask(node);
 }

@@ -13,7 +13,7 @@ import { forgetPools } from "./limits.ts";
 import { roots } from "./roots.ts";
 import { CLOSED, CLOSING, DRAINING } from "./scope-node.ts";
 import type { ScopeNode, ScopeWaiter } from "./scope-node.ts";
-import { BODY_DONE } from "./task-node.ts";
+import { BODY_DONE, GIVING_UP, isTerminal, STOPPING } from "./task-node.ts";
 import type { CloseReport } from "./info.ts";
 import { together } from "./verdict.ts";
 import { idleMayBe } from "./busy.ts";
@@ -76,6 +76,8 @@ function endDrain(scope: ScopeNode): void {
     grace: closing?.grace ?? Infinity,
   };
   cancelScope(scope, demand);
+  // It may have been closing already, and waiting for the body of its group.
+  scopeMayAdvance(scope);
 }
 
 /** Moves a scope on: called when something in it or below it has ended, failed, or begun to close. */
@@ -95,7 +97,16 @@ export function advanceScope(scope: ScopeNode): void {
     scope.drainController?.abort(scope.reason);
     emitState(scope);
   }
-  if (scope.state === CLOSING) cleanUp(scope);
+  if (scope.state === CLOSING && !isBodyStopping(scope)) cleanUp(scope);
+}
+
+/**
+ * The body of a group was told to stop, and has not: it may still use what the group's clean-up disposes of. Where the
+ * scope was closed by hand, that may be what the body waits for.
+ */
+function isBodyStopping({ owner, closing }: ScopeNode): boolean {
+  if (owner === undefined || closing !== undefined || isTerminal(owner)) return false;
+  return (owner.flags & (STOPPING | BODY_DONE | GIVING_UP)) === STOPPING;
 }
 
 /**

@@ -5,7 +5,7 @@ import { advanceTask, prepareNext } from "./attempt.ts";
 import { BODY_DONE, extrasOf, IS_LOST, KEEPS_RUN, RUNNING, stateOf } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import { listed } from "./walk.ts";
-import { inMotion } from "./work.ts";
+import { inMotion, scopeMayAdvance } from "./work.ts";
 
 /**
  * For the watch: nothing can ever settle what this task awaits. Its children are cancelled and awaited, its clean-up
@@ -23,6 +23,9 @@ function lose(node: TaskNode): void {
   const demand = { source: "parent", by: taskPath(node), reason: node.result, grace: Infinity } as const;
   for (const child of listed(node.children)) cancelTask(child, demand);
   const group = node.extras?.group;
-  if (group !== undefined) cancelScope(group, demand);
+  if (group !== undefined) {
+    cancelScope(group, demand);
+    scopeMayAdvance(group);
+  }
   advanceTask(node);
 }

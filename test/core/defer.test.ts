@@ -1,5 +1,13 @@
 import { expect, test } from "vitest";
-import { ScopeClosedError, TaskTimeoutError, type TaskContext } from "../../src/core/index.ts";
+import {
+  ScopeClosedError,
+  shield,
+  sleep,
+  TaskTimeoutError,
+  type Scope,
+  type Task,
+  type TaskContext,
+} from "../../src/core/index.ts";
 import { forever, rejection, stubborn, thrown, track, turn, useStage } from "./stage.ts";
 
 const stage = useStage();
@@ -73,6 +81,72 @@ test("4.2 a group's defers run after its tasks: its scope's, like its body's", a
   await stage.clock.advance("1s");
   await group;
   expect(log).toEqual(["member", "scope's defer"]);
+});
+
+const stops: [string, (group: Task<void>, scope: Scope) => unknown][] = [
+  ["is cancelled", (group) => void group.cancel()],
+  ["fails", (_group, scope) => void scope.spawn("fails", () => Promise.reject(new Error("boom")))],
+  ["times out", () => stage.clock.advance("1m")],
+];
+
+test.each(stops)(
+  "4.3 a group's defers run after its users: after its body, when the group %s",
+  async (_, stop) => {
+    const app = stage.open();
+    const log: string[] = [];
+    let scope: Scope | undefined;
+    const group = app.group(
+      "g",
+      async (own) => {
+        scope = own;
+        own.defer(() => void log.push("the pool is closed"));
+        try {
+          await sleep("1h");
+        } finally {
+          await shield(() => sleep("1s"));
+          log.push("the last query is done");
+          own.defer(() => void log.push("and another defer"));
+        }
+      },
+      { timeout: "1m" },
+    );
+    void group.outcome();
+    await turn();
+    await stop(group, scope as Scope);
+    await stage.clock.advance("1s");
+    expect(log).toEqual(["the last query is done", "and another defer", "the pool is closed"]);
+    expect(scope?.state).toBe("closed");
+  },
+);
+
+test("4.3 a group's defers do not wait for a body that closes the group's scope by hand", async () => {
+  const app = stage.open();
+  const log: string[] = [];
+  const group = app.group("g", async (own) => {
+    own.defer(() => void log.push("defer"));
+    await rejection(sleep("1h"));
+    await own.close();
+    log.push("body");
+  });
+  void group.outcome();
+  await turn();
+  await group.cancel();
+  expect(log).toEqual(["defer", "body"]);
+});
+
+test("4.3 a group's defers do not wait for a body that is abandoned", async () => {
+  const app = stage.open();
+  const log: string[] = [];
+  const group = app.group("g", (own) => {
+    own.defer(() => void log.push(`defer at ${stage.now()}`));
+    return forever();
+  });
+  void group.outcome();
+  await turn();
+  void group.cancel();
+  await stage.clock.advance("5s");
+  expect(log).toEqual(["defer at 5000"]);
+  expect(group.state).toBe("abandoned");
 });
 
 const endings: [string, (task: TaskContext) => unknown][] = [
