@@ -40,7 +40,10 @@ export function drain(scope: ScopeNode): void {
 
 function isNotDue(task: TaskNode): boolean {
   const state = stateOf(task);
-  return state === RETRYING || (state === WAITING && task.extras?.delayTimer !== undefined);
+  const { extras } = task;
+  // A schedule with a run under way ends with that.
+  if (extras?.service?.isSchedule === true) return task.children === undefined;
+  return state === RETRYING || (state === WAITING && extras?.delayTimer !== undefined);
 }
 
 function endTicks(task: TaskNode): void {

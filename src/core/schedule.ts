@@ -1,15 +1,22 @@
+import { cancelTask } from "./cancel.ts";
 import { wall } from "./clock.ts";
+import { scopePath } from "./describe.ts";
 import { badOption, toFunction, toMs } from "./duration.ts";
 import { refuseReady } from "./readiness.ts";
 import { toServiceState } from "./restart.ts";
+import { DRAINING } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { spawnInTask, spawnService } from "./spawn.ts";
 import { handleOf } from "./task-handle.ts";
-import { extrasOf } from "./task-node.ts";
+import { stopErrorOf } from "./stop-signal.ts";
+import { extrasOf, STOPPING } from "./task-node.ts";
+import type { TaskNode } from "./task-node.ts";
 import { TaskView } from "./task-view.ts";
 import type { CronOptions, EveryOptions, SpawnOptions } from "./options.ts";
 import type { Run, Task, TaskContext } from "./types.ts";
 import type { Duration } from "./words.ts";
+import { capture, captured, rejected, Wait } from "./wait.ts";
+import { inMotion } from "./work.ts";
 
 /** Runs at a fixed rate. */
 export function spawnEvery(
@@ -66,22 +73,46 @@ async function runAll(
   run: Run<unknown>,
   options: SpawnOptions,
 ): Promise<void> {
+  const node = TaskView.nodeOf(task);
   let live = 0;
   let isOneWaiting = false;
   const start = (): void => {
     live++;
-    extrasOf(spawnInTask(TaskView.nodeOf(task), "run", run, options, 0)).onEnd = ended;
+    extrasOf(spawnInTask(node, "run", run, options, 0)).onEnd = ended;
   };
   const ended = (): void => {
     live--;
-    if (!isOneWaiting || task.draining.aborted || task.signal.aborted) return;
-    isOneWaiting = false;
-    start();
+    if (node.scope.state >= DRAINING) {
+      if (live === 0) endByDrain(node);
+    } else if (isOneWaiting && (node.flags & STOPPING) === 0) {
+      isOneWaiting = false;
+      start();
+    }
   };
   for await (const _ of times) {
     if (live === 0 || overlap === "allow") start();
     else if (overlap === "queue") isOneWaiting = true;
   }
+  // By cron there may be no further time; then it is done.
+  if (node.scope.state < DRAINING) return;
+  if (live === 0) endByDrain(node);
+  await untilCancelled(node);
+}
+
+/** No further run is due, and none is under way. */
+function endByDrain(node: TaskNode): void {
+  const { scope } = node;
+  const by = scopePath(scope.drainRoot ?? scope);
+  inMotion(() => cancelTask(node, { source: "drain", by, reason: scope.reason, grace: Infinity }), undefined);
+}
+
+/** Waits for nothing but its cancellation. */
+function untilCancelled(node: TaskNode): Promise<unknown> {
+  const stop = stopErrorOf(node);
+  if (stop !== undefined) return rejected(stop);
+  const promise = new Promise<unknown>(capture);
+  void new Wait("event", node, undefined, captured.resolve, captured.reject);
+  return promise;
 }
 
 /** What we use of `croner`, an optional peer. */

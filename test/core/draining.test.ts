@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { ScopeClosedError, spawn, type Scope, type Task, type TaskContext } from "../../src/core/index.ts";
-import { deferred, rejection, stubborn, thrown, track, turn, useStage } from "./stage.ts";
+import { deferred, rejection, stubborn, thrown, track, turn, untilTimers, useStage } from "./stage.ts";
 
 const stage = useStage();
 
@@ -67,10 +67,10 @@ test("4.2 Draining: delays, back-offs and schedules not yet due are cancelled", 
   const report = await app.close({ drain: "10m" });
   expect(stage.now()).toBe(0);
   expect([delayed.state, flaky.state]).toEqual(["cancelled", "cancelled"]);
-  expect(["cancelled", "succeeded"]).toContain(schedule.state);
-  expect(["cancelled", "succeeded"]).toContain(cron.state);
-  expect(report).toMatchObject({ failed: 0, abandoned: [] });
-  expect(await rejection(delayed)).toMatchObject({ source: "drain" });
+  expect([schedule.state, cron.state]).toEqual(["cancelled", "cancelled"]);
+  expect(report).toMatchObject({ cancelled: 4, failed: 0, abandoned: [] });
+  for (const task of [delayed, flaky, schedule, cron])
+    expect(await task.outcome()).toMatchObject({ reason: { source: "drain", by: "app" } });
   expect(runs).toBe(0);
 });
 
@@ -108,6 +108,50 @@ test("4.2 Draining: a tick that runs is finished, and no other follows", async (
   await stage.clock.advance("3s");
   await closing;
   expect(log).toEqual(["began at 1000", "ended at 4000"]);
+});
+
+test.each([true, false])(
+  "4.2 Draining: a schedule whose tick runs is cancelled when that has finished (context: %s)",
+  async (context) => {
+    const app = stage.open("app", { context });
+    const inner = app.scope("inner");
+    const schedules = [
+      inner.every("tick", "1s", (task) => task.sleep("3s"), { overlap: "queue" }),
+      inner.cron("minutely", "* * * * * *", (task) => task.sleep("3s"), { overlap: "allow" }),
+      inner.every("flaky", "1s", () => Promise.reject(new Error("again")), {
+        retry: { attempts: 2, kind: "constant", min: "1h", jitter: "none" },
+      }),
+    ];
+    await untilTimers(stage.clock, 3);
+    await stage.clock.advance("1s");
+    const closing = app.close({ drain: "1h", reason: "deploy" });
+    await stage.clock.advance("2s");
+    expect(schedules.map((schedule) => schedule.state)).toEqual(["running", "running", "cancelled"]);
+    await stage.clock.advance("1s");
+    // Each with its runs; the retry in back-off was not due either.
+    expect(await closing).toMatchObject({ succeeded: 2, cancelled: 4, failed: 0 });
+    for (const schedule of schedules) {
+      expect(await schedule.outcome()).toMatchObject({
+        state: "cancelled",
+        reason: { source: "drain", by: "app", reason: "deploy" },
+      });
+    }
+  },
+);
+
+test("4.2 Draining: a schedule that a task starts while its scope drains is cancelled", async () => {
+  const app = stage.open();
+  let schedule: Task<void> | undefined;
+  app.spawn("a", async (self) => {
+    await self.sleep("1s");
+    schedule = app.every("tick", "1s", () => expect.unreachable("no tick is due"));
+    await self.sleep("5s");
+  });
+  await turn();
+  const closing = app.close({ drain: "10s" });
+  await stage.clock.advance("6s");
+  await closing;
+  expect(await schedule?.outcome()).toMatchObject({ state: "cancelled", reason: { source: "drain" } });
 });
 
 test("4.2 Draining: queued tasks still run", async () => {
