@@ -116,7 +116,7 @@ export function errorOf(node: TaskNode): unknown {
   // Cancelled in back-off: what the last attempt failed with says more than that it was cancelled.
   if (last === undefined || (state > SUCCEEDED && state !== CANCELLED))
     return state > SUCCEEDED ? node.result : NO_ERROR;
-  return last;
+  return last.error;
 }
 
 /** The attempt it is in, from 1; 0 while it has not started. */

@@ -57,7 +57,7 @@ function conclude(node: TaskNode): void {
     mayRetry(node, retry, verdict)
   ) {
     const pause = pauseAfter(extras.attempt, retry);
-    rest(node, verdict.result);
+    rest(node, { error: verdict.result });
     emitTrouble(node, "retry", verdict.result, pause);
     extras.delayTimer = callLater(pause, pauseIsOver, node);
     return;

@@ -8,20 +8,20 @@ import type { TaskNode } from "./task-node.ts";
 /** At most so many attempts are described in a record. */
 const MAX_HISTORY = 20;
 
-/** Between two attempts: what the last one left is put away, and described. */
-export function rest(node: TaskNode, error: unknown): void {
+/** Between two attempts: what the last one left is put away, and described. A failure may be with `undefined`. */
+export function rest(node: TaskNode, failure: { readonly error: unknown } | undefined): void {
   const extras = extrasOf(node);
   setState(node, RETRYING);
   node.flags &= ~(STOPPING | ENDING);
   if (node.waits !== undefined) endWaits(node);
-  extras.lastError = error;
+  extras.lastError = failure;
   const history = (extras.history ??= []);
   if (history.length === MAX_HISTORY) history.shift();
   history.push({
     attempt: extras.attempt,
     startedAt: toWall(node.startedAt),
     endedAt: toWall(now()),
-    ...(error === undefined ? {} : { error: describeError(error) }),
+    ...(failure === undefined ? {} : { error: describeError(failure.error) }),
   });
   extras.group = undefined;
   clearGrace(node.stop);

@@ -25,7 +25,7 @@ export function isKeptRunning(node: TaskNode): boolean {
 export function endService(node: TaskNode, service: ServiceState, verdict: Verdict): void {
   const { together } = service;
   if ((node.flags & HELD) !== 0 && together !== undefined) {
-    rest(node, verdict.state === SUCCEEDED ? undefined : verdict.result);
+    rest(node, verdict.state === SUCCEEDED ? undefined : { error: verdict.result });
     leaveTogether(node, together);
     return;
   }
@@ -42,7 +42,7 @@ export function endService(node: TaskNode, service: ServiceState, verdict: Verdi
     return;
   }
   const pause = pauseAfter(service.crashes.length, service);
-  rest(node, isCrash ? verdict.result : undefined);
+  rest(node, isCrash ? { error: verdict.result } : undefined);
   emitTrouble(node, "restart", verdict.result, pause);
   const siblings = siblingsOf(node);
   if (siblings.length === 0) extrasOf(node).delayTimer = callLater(pause, pauseIsOver, node);

@@ -100,7 +100,7 @@ export class TaskExtras {
   attributes: Attributes | undefined = undefined;
   progress: Progress | undefined = undefined;
   history: AttemptInfo[] | undefined = undefined;
-  lastError: unknown = undefined;
+  lastError: { readonly error: unknown } | undefined = undefined;
   defers: (() => unknown)[] | undefined = undefined;
   deferErrors: unknown[] | undefined = undefined;
   /** The scope of a group, and the settings with which each attempt opens one. */

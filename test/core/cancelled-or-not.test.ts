@@ -188,6 +188,17 @@ test("4.2 Cancelling: cancelled in back-off: the last attempt's error is in the 
   expect(info).toMatchObject({ state: "cancelled", attempt: 1 });
 });
 
+test("4.2 Cancelling: cancelled in back-off: the last attempt's error is in the record, also if it is undefined", async () => {
+  const app = stage.open();
+  const task = app.spawn("flaky", () => Promise.reject(undefined), {
+    retry: { attempts: 3, kind: "constant", min: "1m", jitter: "none" },
+  });
+  await stage.clock.advance("1m");
+  await task.cancel();
+  const error = { name: "NonError", message: "undefined" };
+  expect(task.info()).toMatchObject({ state: "cancelled", error, attempts: [{ error }, { error }] });
+});
+
 test("4.3 Cancel is idempotent: a second cancel changes nothing", async () => {
   const app = stage.open();
   const task = app.spawn("a", (self) => self.shield(() => self.sleep("2s")).then(() => self.checkpoint()));
