@@ -62,7 +62,7 @@ export function emitTask(node: TaskNode, name: "spawn" | "start" | "end"): void 
   send(node.scope, { type: name, at: toWall(now()), text, task });
 }
 
-/** Says that a task is asked to stop, or that an attempt failed and another follows. */
+/** Says that a task is asked to stop, or that an attempt failed, or a service returned, and another follows. */
 export function emitTrouble(
   node: TaskNode,
   name: "cancel" | "retry" | "restart",
@@ -77,7 +77,8 @@ export function emitTrouble(
     send(node.scope, { type: "cancel", at, text: info.message, task, error: info });
     return;
   }
-  const text = `${task.path} failed in attempt ${task.attempt} and runs again in ${delay} ms: ${info.message}`;
+  const ended = name === "retry" ? "failed" : "ended";
+  const text = `${task.path} ${ended} in attempt ${task.attempt} and runs again in ${delay} ms: ${info.message}`;
   send(node.scope, { type: name, at, text, task, error: info, delay });
 }
 

@@ -121,6 +121,7 @@ export interface TaskEvent<Type extends string> extends Happening<Type> {
 
 /** What went wrong with a task: an attempt failed and another follows, or it is asked to stop. */
 export interface TroubleEvent<Type extends string> extends TaskEvent<Type> {
+  /** Of a service that is always restarted, and returned: an error that says so. */
   readonly error: ErrorInfo;
 }
 

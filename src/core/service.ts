@@ -43,10 +43,11 @@ export function endService(node: TaskNode, service: ServiceState, verdict: Verdi
   }
   const pause = pauseAfter(service.crashes.length, service);
   rest(node, isCrash ? { error: verdict.result } : undefined);
-  emitTrouble(node, "restart", verdict.result, pause);
+  const error = isCrash ? verdict.result : new Error(`${taskPath(node)} returned`);
+  emitTrouble(node, "restart", error, pause);
   const siblings = siblingsOf(node);
   if (siblings.length === 0) extrasOf(node).delayTimer = callLater(pause, pauseIsOver, node);
-  else restartTogether(node, siblings, pause, verdict.result);
+  else restartTogether(node, siblings, pause, error);
 }
 
 /** Which other services start anew with this one (OTP's strategies). */

@@ -150,6 +150,20 @@ test("4.2 Services: every crash is a restart event", async () => {
   ]);
 });
 
+test("4.2 Services: ... that of one that returned says so, and not what it returned", async () => {
+  const app = stage.open();
+  const events: { readonly text: string; readonly error: { readonly message: string } }[] = [];
+  app.on("restart", (event) => events.push(event));
+  app.service("s", () => "a value", { restart: "always", backoff });
+  await stage.clock.advance("50ms");
+  expect(events).toMatchObject([
+    {
+      text: "app/s ended in attempt 1 and runs again in 100 ms: app/s returned",
+      error: { name: "Error", message: "app/s returned" },
+    },
+  ]);
+});
+
 test("4.2 Services: past the intensity, in that turn each owning scope up to the root goes closing, innermost first", async () => {
   const app = stage.open("app", { onError: () => {} });
   const inner = app.scope("one").scope("two");
