@@ -16,6 +16,7 @@ import { takesFrom } from "./room.ts";
 import { OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { attach } from "./signals.ts";
+import { stopErrorOf } from "./stop-signal.ts";
 import { ADOPTED, BODY_DONE, BODY_OK, CANCEL_ASKED, ENDING, GIVING_UP, KEEPS_RUN, RETRYING, RUNNING, SERVICE, STOPPING, TaskNode, extrasOf, isBlockOf, isTerminal, stateOf } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras } from "./task-node.ts";
 import type { SpawnOptions } from "./options.ts";
@@ -79,14 +80,15 @@ export function hasFailed(parent: TaskNode): boolean {
 
 /** A scope that drains takes work only from what still runs inside it; one that closes, none. */
 function refuseUnlessInside(scope: ScopeNode, name: string): void {
-  if (takesFrom(scope, currentNode())) return;
+  const current = currentNode();
+  if (takesFrom(scope, current)) return;
   const path = scopePath(scope);
+  // Who is being cancelled is told why, others why the scope takes nothing more.
+  const cause = (current === undefined ? undefined : stopErrorOf(current)) ?? scope.reason;
   throw new ScopeClosedError(
     `${path} is ${scopeState(scope)}: ${JSON.stringify(name)} was not started`,
     path,
-    {
-      cause: scope.reason,
-    },
+    { cause },
   );
 }
 

@@ -7,6 +7,7 @@ import {
   shield,
   sleep,
   spawn,
+  type Scope,
   type Task,
   type TaskContext,
 } from "../../src/core/index.ts";
@@ -275,6 +276,31 @@ test.each(spawners)(
     await turn();
     await task.cancel();
     expect(child).toMatchObject({ state: "succeeded" });
+  },
+);
+
+test.each([
+  ["a group's scope in its body", (app: Scope, run: (scope: Scope) => unknown) => app.group("a", run)],
+  [
+    "its own scope that closes",
+    (app: Scope, run: (scope: Scope) => unknown) => app.spawn("a", () => run(app)),
+  ],
+])(
+  "4.2 Cancelling: spawning on %s from a task that is cancelling, too, has the cancellation as its cause",
+  async (_name, start) => {
+    const app = stage.open();
+    let error: unknown;
+    const task = start(app, async (scope) => {
+      await rejection(sleep("1h"));
+      error = thrown(() => scope.spawn("late", () => {}));
+      throw error;
+    });
+    await turn();
+    await app.cancel("why");
+    expect(error).toBeInstanceOf(ScopeClosedError);
+    expect(error).toMatchObject({ cause: task.signal.reason });
+    expect(task.signal.reason).toBeInstanceOf(TaskCancelledError);
+    expect(task.state).toBe("cancelled");
   },
 );
 
