@@ -149,6 +149,11 @@ function spawnWith(
   // Who replaces the key of its own ancestor has cancelled itself.
   if (isTerminal(node)) return node;
   if (options.signal !== undefined && follow(node, options.signal)) return node;
+  if (deadline === 0) {
+    // Over before its first turn: `run` is not called.
+    deadlineIsOver({ node, ms: 0 });
+    return node;
+  }
   if (deadline !== undefined) setDeadline(node, extras, deadline);
   if (options.delay !== undefined)
     extras.delayTimer = callLater(toMs(options.delay, "delay"), delayIsOver, node);

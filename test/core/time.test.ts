@@ -300,6 +300,16 @@ test("4.1 deadline: it runs while the task waits, and then run is never called",
   expect(calls).toBe(0);
 });
 
+test.each([0, new Date(0)])(
+  "4.1 deadline: one that is over before the first turn (%s): run is never called",
+  async (deadline) => {
+    const app = stage.open();
+    const task = app.spawn("a", () => expect.unreachable("it is too late"), { deadline });
+    expect(task.state).toBe("failed");
+    expect(await rejection(task)).toBeInstanceOf(TaskTimeoutError);
+  },
+);
+
 test("4.1 deadline: a Date is a moment of the wall clock", async () => {
   const app = stage.open();
   const task = app.spawn("a", (self) => self.sleep("1h"), { deadline: new Date(stage.clock.wall + 3000) });
