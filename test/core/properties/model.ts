@@ -91,13 +91,14 @@ export class Model {
 
   /** The tasks that stand in a scope or below. */
   inside(scope: ScopeRow): TaskModel[] {
-    return [...this.tasks.values()].filter(({ path, row }) => {
+    const { from, to } = this.#span(scope);
+    return [...this.tasks.values()].filter(({ path, row, spawnSeq }) => {
       if (row !== undefined) return isWithin(row.scope, scope);
       // What `map` and `every` started and never ran: it stands where they do, or in their own scope.
       const maker = this.#makerOf(path);
-      return maker === undefined || maker === scope.group?.row
-        ? path.startsWith(`${scope.path}/`)
-        : isWithin(maker.scope, scope);
+      if (maker !== undefined && maker !== scope.group?.row) return isWithin(maker.scope, scope);
+      // Of what never ran only the path is known, which all attempts of a group share.
+      return path.startsWith(`${scope.path}/`) && from < spawnSeq && spawnSeq < to;
     });
   }
 
@@ -105,6 +106,15 @@ export class Model {
   #makerOf(path: string): TaskRow | undefined {
     const around = path.slice(0, path.lastIndexOf("/"));
     return this.#byPath.get(around)?.row;
+  }
+
+  /** From when to when things were spawned in a scope: that of a group is another one for each attempt. */
+  #span({ group }: ScopeRow): { readonly from: number; readonly to: number } {
+    if (group === undefined) return { from: -1, to: Infinity };
+    const { attempts } = this.of(group.row);
+    const seqOf = (attempt: number): number | undefined =>
+      attempts.find((one) => one.attempt === attempt)?.enter.seq;
+    return { from: seqOf(group.attempt) ?? -1, to: seqOf(group.attempt + 1) ?? Infinity };
   }
 
   children(task: TaskModel): TaskModel[] {
