@@ -21,6 +21,8 @@ export class Account {
   /** Those that a person has seen. */
   readonly #shown: Set<ErrorInfo> = new Set<ErrorInfo>();
   #uncaught = 0;
+  /** Errors that came when enough were kept. */
+  #unkept = 0;
   #cause: EndCause = "finished";
   #signal: string | undefined;
   #reason: string | undefined;
@@ -60,7 +62,8 @@ export class Account {
     this.isFailed = true;
     this.#uncaught++;
     if (this.#uncaught > MAX_WRITTEN) {
-      if (this.#uncaught <= MAX_KEPT) this.#keep(describeError(error));
+      if (this.#errors.length < MAX_KEPT) this.#keep(describeError(error));
+      else this.#unkept++;
       return;
     }
     const info = describeError(error);
@@ -80,6 +83,7 @@ export class Account {
 
   #keep(info: ErrorInfo): void {
     if (this.#errors.length < MAX_KEPT) this.#errors.push(info);
+    else this.#unkept++;
   }
 
   /** An error may come by two ways: as the cause of the end, and in the report of the close. */
@@ -117,6 +121,7 @@ export class Account {
       cancelled: end.cancelled - base.cancelled,
       lost: end.lost - base.lost,
       abandoned,
+      unkept: this.#unkept,
       errors: [...this.#errors, ...errors.filter((error) => !this.#isKnown(error))],
       ...(this.#uncaught === 0 ? {} : { uncaught: this.#uncaught }),
       ...rest,

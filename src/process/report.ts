@@ -86,16 +86,18 @@ export interface ReportParts extends Omit<
   "holdfast" | "pid" | "abandoned" | "ms" | "omitted"
 > {
   readonly abandoned: readonly TaskInfo[];
+  /** How many errors there were besides. @default 0 */
+  readonly unkept?: number;
   /** When it began, on the clock of `now()`. */
   readonly startedAt: number;
 }
 
 /** Puts a report together, and cuts what would be too long. */
 export function toReport(parts: ReportParts): ProcessReport {
-  const { name, cause, startedAt, exitCode, abandoned, errors, ...rest } = parts;
+  const { name, cause, startedAt, exitCode, abandoned, errors, unkept = 0, ...rest } = parts;
   const omitted = {
     abandoned: Math.max(0, abandoned.length - MAX_TASKS),
-    errors: Math.max(0, errors.length - MAX_ERRORS),
+    errors: Math.max(0, errors.length - MAX_ERRORS) + unkept,
   };
   return {
     holdfast: "report",

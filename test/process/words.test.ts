@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { openScope } from "../../src/core/index.ts";
 import type { TaskInfo } from "../../src/core/index.ts";
+import { Account } from "../../src/process/account.ts";
 import { toReport } from "../../src/process/report.ts";
 import type { ReportParts } from "../../src/process/report.ts";
 import { toJson, toText } from "../../src/process/words.ts";
@@ -76,6 +77,16 @@ describe("the report", () => {
     expect(report.errors).toHaveLength(20);
     expect(report.omitted).toEqual({ abandoned: 50, errors: 10 });
     expect(toText(report, new Set())).toMatch(/150 would not stop.*\n(.*\n){20} {2}… and 130 more/);
+  });
+
+  test("counts among that what was too much to keep", async () => {
+    const app = openScope("app");
+    const account = new Account("app", app);
+    for (let i = 0; i < 1500; i++) account.addFailure(new Error(String(i)));
+    const report = account.report(1, []);
+    expect(report.errors).toHaveLength(20);
+    expect(report.omitted).toEqual({ abandoned: 0, errors: 1480 });
+    await app.close();
   });
 
   test("survives attributes that do not go into JSON", () => {
