@@ -89,7 +89,11 @@ export interface ScopeOptions {
   readonly deferTimeout?: Duration;
   /** @default {} */
   readonly attributes?: Attributes;
-  /** `false`: no async context; `currentTask()` and the ambient functions do not see its tasks. @default true */
+  /**
+   * `false`: no async context; `currentTask()` and the ambient functions do not see its tasks, and of what is in a
+   * `timeout()` or a `shield()` there only the signal that it is given is its own: waits are those of the task.
+   * @default true
+   */
   readonly context?: boolean;
 }
 
