@@ -154,9 +154,9 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: "drain: takes work from anybody",
-    file: "src/core/spawn.ts",
-    find: "  if (isAlive && scope.state === DRAINING && isWithin(current.scope, scope.drainRoot ?? scope)) return;",
-    replace: "  if (scope.state === DRAINING) return;",
+    file: "src/core/room.ts",
+    find: "  if (scope.state !== DRAINING) return scope.state === OPEN;",
+    replace: "  if (scope.state <= DRAINING) return true;\n  if (scope.state > DRAINING) return false;",
   },
   {
     name: "deadlock: nobody looks for a cycle",
