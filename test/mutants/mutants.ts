@@ -59,8 +59,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "grace: never ends",
     file: "src/core/cancel.ts",
-    find: "if (now() + ms < stop.graceEndsAt) setGrace(",
-    replace: "if (now() + ms < 0) setGrace(",
+    find: "if (stop.grace === undefined || endsAt < stop.grace.when) setGrace(",
+    replace: "if (endsAt < 0) setGrace(",
   },
   {
     name: "shield: spares nothing",
