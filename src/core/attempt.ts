@@ -6,7 +6,7 @@ import type { Demand } from "./cancel.ts";
 import { isThenable } from "./delivery.ts";
 import { taskPath } from "./describe.ts";
 import { TaskTimeoutError } from "./errors.ts";
-import { emitTask, isHeard } from "./events.ts";
+import { emitTask, isHeard, kinds } from "./events.ts";
 import { clearGrace } from "./grace.ts";
 import { expireAttempt } from "./expire.ts";
 import { finishAttempt } from "./finish.ts";
@@ -52,7 +52,7 @@ function begin(node: TaskNode): void {
   node.stop = undefined;
   const { extras } = node;
   if (extras !== undefined) prepare(node, extras);
-  if (isHeard(scope, "start")) emitTask(node, "start");
+  if (isHeard(scope, kinds.start)) emitTask(node, "start");
   let promise: Promise<unknown> | undefined;
   let result: unknown;
   try {
@@ -102,7 +102,7 @@ export function beginAdopted(node: TaskNode, promise: PromiseLike<unknown>): voi
   setState(node, RUNNING);
   node.startedAt = coarseNow();
   prepare(node, extrasOf(node));
-  if (isHeard(node.scope, "start")) emitTask(node, "start");
+  if (isHeard(node.scope, kinds.start)) emitTask(node, "start");
   followAs(node, toPromise(promise));
 }
 
@@ -179,7 +179,33 @@ export function prepareNext(extras: TaskExtras): void {
 
 /** Starts a task in a microtask of its own, in the async context of now. */
 export function start(node: TaskNode): void {
-  void thenOf(Promise.resolve(node), begin, undefined);
+  starting[queued++] = node;
+  void thenOf(STARTED, startNext, undefined);
+}
+
+/*
+ * Microtasks run in the order in which they were queued, so the next one is that of the first in this list: no task
+ * needs a promise of its own to carry it there. The list keeps its length, for a list that shrinks is made anew.
+ */
+const STARTED = Promise.resolve();
+const starting: (TaskNode | undefined)[] = [];
+let queued = 0;
+let started = 0;
+/** Longer than this it does shrink: after a burst, and where tasks start one another without end within one turn. */
+const LONG = 10_000;
+
+function startNext(): void {
+  const node = starting[started] as TaskNode;
+  starting[started++] = undefined;
+  if (started === queued) {
+    if (queued > LONG) starting.length = 0;
+    started = queued = 0;
+  } else if (started > LONG && started > queued / 2) {
+    starting.splice(0, started);
+    queued -= started;
+    started = 0;
+  }
+  begin(node);
 }
 
 /** Moves a task on whose body is done, once nothing of this attempt lives any more. */

@@ -9,17 +9,30 @@ import { HIDDEN } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import type { ScopeEvent, ScopeEventName } from "./info.ts";
 
-/** The channels of node:diagnostics_channel: `holdfast:spawn`, `holdfast:start`, … Their messages are the events. */
-export const channels: Readonly<Record<ScopeEventName, Channel>> = {
-  spawn: channel("holdfast:spawn"),
-  start: channel("holdfast:start"),
-  retry: channel("holdfast:retry"),
-  restart: channel("holdfast:restart"),
-  cancel: channel("holdfast:cancel"),
-  end: channel("holdfast:end"),
-  late: channel("holdfast:late"),
-  finding: channel("holdfast:finding"),
-  state: channel("holdfast:state"),
+/** A kind of event, and its channel of node:diagnostics_channel: `holdfast:spawn`, … Its messages are the events. */
+class EventKind {
+  readonly name: ScopeEventName;
+  /** Its place among the listener counts of a ledger. */
+  readonly index: number;
+  readonly channel: Channel;
+
+  constructor(name: ScopeEventName, index: number) {
+    this.name = name;
+    this.index = index;
+    this.channel = channel(`holdfast:${name}`);
+  }
+}
+
+export const kinds: Readonly<Record<ScopeEventName, EventKind>> = {
+  spawn: new EventKind("spawn", 0),
+  start: new EventKind("start", 1),
+  retry: new EventKind("retry", 2),
+  restart: new EventKind("restart", 3),
+  cancel: new EventKind("cancel", 4),
+  end: new EventKind("end", 5),
+  late: new EventKind("late", 6),
+  finding: new EventKind("finding", 7),
+  state: new EventKind("state", 8),
 };
 
 /** Starts listening at one scope. Returns the function that stops. */
@@ -30,25 +43,32 @@ export function listen(scope: ScopeNode, name: ScopeEventName, listener: Listene
   // A function of its own for each call, so that listening twice is heard twice and stopped once.
   const own: Listener = (event) => listener(event);
   set.add(own);
-  const counts = scope.ledger.listeners;
-  counts[name]++;
+  countListeners(scope, kinds[name], 1);
   return () => {
-    if (set.delete(own)) counts[name]--;
+    if (set.delete(own)) countListeners(scope, kinds[name], -1);
   };
 }
 
 /** A closed scope has nothing more to say. */
 export function unlisten(scope: ScopeNode): void {
   for (const [name, set] of scope.listeners ?? []) {
-    scope.ledger.listeners[name] -= set.size;
+    countListeners(scope, kinds[name], -set.size);
     set.clear();
   }
   scope.listeners = undefined;
 }
 
-/** Whether anybody hears of this event. Asked on the hot path, before an event is made. */
-export function isHeard(scope: ScopeNode, name: ScopeEventName): boolean {
-  return scope.ledger.listeners[name] > 0 || channels[name].hasSubscribers;
+function countListeners(scope: ScopeNode, { index }: EventKind, by: number): void {
+  const counts = scope.ledger.listeners;
+  counts[index] = (counts[index] ?? 0) + by;
+}
+
+/**
+ * Whether anybody hears of this kind of event. Asked on the hot path, before an event is made: so by an index, and not
+ * by a name that would have to be looked up.
+ */
+export function isHeard(scope: ScopeNode, { index, channel: target }: EventKind): boolean {
+  return (scope.ledger.listeners[index] as number) > 0 || target.hasSubscribers;
 }
 
 /** Says what happened to a task. */
@@ -69,7 +89,7 @@ export function emitTrouble(
   error: unknown,
   delay = 0,
 ): void {
-  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, name)) return;
+  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, kinds[name])) return;
   const task = taskInfo(node);
   const info = describeError(error);
   const at = toWall(now());
@@ -84,7 +104,7 @@ export function emitTrouble(
 
 /** Says that something settled after it had been given up. */
 export function emitLate(node: TaskNode, isOk: boolean, error: unknown): void {
-  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, "late")) return;
+  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, kinds.late)) return;
   const task = taskInfo(node);
   const text = `${task.path} settled after it was ${task.state}`;
   const at = toWall(now());
@@ -96,7 +116,7 @@ export function emitLate(node: TaskNode, isOk: boolean, error: unknown): void {
 
 /** Says that the watch would call this wrong. */
 export function emitFinding(node: TaskNode): void {
-  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, "finding")) return;
+  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, kinds.finding)) return;
   const task = taskInfo(node);
   const text = `${task.path} did not stop within its grace: pass task.signal to what it awaits`;
   send(node.scope, { type: "finding", at: toWall(now()), text, finding: "unresponsive", task });
@@ -104,7 +124,7 @@ export function emitFinding(node: TaskNode): void {
 
 /** Says that a scope has a new state. */
 export function emitState(scope: ScopeNode): void {
-  if (!isHeard(scope, "state")) return;
+  if (!isHeard(scope, kinds.state)) return;
   const path = scopePath(scope);
   const state = scopeState(scope);
   const event: ScopeEvent = {
@@ -118,13 +138,13 @@ export function emitState(scope: ScopeNode): void {
 }
 
 function send(from: ScopeNode, event: ScopeEvent): void {
-  if (from.ledger.listeners[event.type] > 0) {
+  const { index, channel: target } = kinds[event.type];
+  if ((from.ledger.listeners[index] as number) > 0) {
     for (let scope: ScopeNode | undefined = from; scope !== undefined; scope = enclosing(scope)) {
       const listeners = scope.listeners?.get(event.type);
       if (listeners !== undefined) for (const listener of [...listeners]) tell(listener, event);
     }
   }
-  const target = channels[event.type];
   if (target.hasSubscribers) target.publish(event);
 }
 

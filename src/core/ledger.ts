@@ -3,7 +3,7 @@ import { ABANDONED, CANCELLED, FAILED, LOST, SUCCEEDED } from "./task-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import type { Pool } from "./limits.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { AttemptInfo, NameStats, Progress, ScopeEventName } from "./info.ts";
+import type { AttemptInfo, NameStats, Progress } from "./info.ts";
 import type { Attributes } from "./options.ts";
 
 /** At most so many names are counted by themselves. */
@@ -90,18 +90,8 @@ export class Ledger {
   #lastName: string | undefined = undefined;
   #lastCounts: NameCounts = new NameCounts();
   #hasWarned = false;
-  /** Listeners anywhere in the tree, by event: where there are none, no event is made. */
-  readonly listeners: Record<ScopeEventName, number> = {
-    spawn: 0,
-    start: 0,
-    retry: 0,
-    restart: 0,
-    cancel: 0,
-    end: 0,
-    late: 0,
-    finding: 0,
-    state: 0,
-  };
+  /** How many listeners there are anywhere in the tree, by kind of event: where there are none, no event is made. */
+  readonly listeners: number[] = new Array<number>(EVENT_KINDS).fill(0);
   /** Bounds by key, for the whole tree. */
   readonly pools: Map<string, Pool> = new Map<string, Pool>();
   #lastId = 0;
@@ -221,3 +211,4 @@ export class Ledger {
 }
 
 const COLUMNS = 6;
+const EVENT_KINDS = 9;

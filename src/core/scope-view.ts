@@ -8,7 +8,7 @@ import { cycleThroughScope } from "./deadlock.ts";
 import { describeStats, describeTasks, describeTree, scopePath, scopeState } from "./describe.ts";
 import { badOption, toFunction, toMs, toName } from "./duration.ts";
 import { DeadlockError, ScopeClosedError, TaskTimeoutError } from "./errors.ts";
-import { channels, emitState, listen } from "./events.ts";
+import { emitState, kinds, listen } from "./events.ts";
 import { spawnGroup } from "./group.ts";
 import { scopeViewOf } from "./group-scope.ts";
 import { spawnMap } from "./map.ts";
@@ -206,7 +206,7 @@ export class ScopeView implements Scope {
   }
 
   on<E extends ScopeEventName>(event: E, listener: (event: ScopeEventOf<NoInfer<E>>) => void): () => void {
-    if (!(event in channels)) throw badOption("event", event, Object.keys(channels).join(", "));
+    if (!(event in kinds)) throw badOption("event", event, Object.keys(kinds).join(", "));
     return listen(this.#node, event, listener as Listener);
   }
 

@@ -4,7 +4,7 @@ import { deliver } from "./delivery.ts";
 import { attemptOf, detailOf, enclosing, errorOf, parentPath, taskPath } from "./describe.ts";
 import { ScopeClosedError } from "./errors.ts";
 import { clearGrace } from "./grace.ts";
-import { emitLate, emitTask, isHeard } from "./events.ts";
+import { emitLate, emitTask, isHeard, kinds } from "./events.ts";
 import { idleMayBe, removeBusy } from "./busy.ts";
 import { CLOSED } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
@@ -50,7 +50,7 @@ export function settle(node: TaskNode, state: number, result: unknown): void {
   if (node.waits !== undefined) endWaits(node);
   if (node.resolve !== undefined) settlePromise(node, state, result);
   if (node.waiters !== undefined) tellWaiters(node, state, result);
-  if (isHeard(scope, "end")) emitTask(node, "end");
+  if (isHeard(scope, kinds.end)) emitTask(node, "end");
   if (state === FAILED || state === LOST || state === ABANDONED) failed(node, result);
   if ((node.flags & BUSY) !== 0) removeBusy(scope);
   if ((node.flags & SERVICE) !== 0) serviceGone(node, scope);

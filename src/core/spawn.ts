@@ -7,7 +7,7 @@ import { currentNode } from "./context.ts";
 import { scopePath, scopeState, taskPath } from "./describe.ts";
 import { badOption, toFunction, toMs, toName } from "./duration.ts";
 import { KeyConflictError, QueueFullError, ScopeClosedError, TaskTimeoutError } from "./errors.ts";
-import { emitTask, isHeard } from "./events.ts";
+import { emitTask, isHeard, kinds } from "./events.ts";
 import { link } from "./hidden.ts";
 import { forgetIfIdle, poolFor } from "./limits.ts";
 import { toRetry } from "./restart.ts";
@@ -120,7 +120,7 @@ function own(node: TaskNode): void {
   scope.live++;
   scope.tally.spawned++;
   scope.ledger.countSpawn(node.name);
-  if (isHeard(scope, "spawn")) emitTask(node, "spawn");
+  if (isHeard(scope, kinds.spawn)) emitTask(node, "spawn");
 }
 
 function spawnWith(

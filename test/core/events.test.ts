@@ -1,7 +1,7 @@
 import { channel, subscribe, unsubscribe } from "node:diagnostics_channel";
 import { expect, test, vi } from "vitest";
 import type { Scope, ScopeEvent, ScopeEventName } from "../../src/core/index.ts";
-import { isHeard } from "../../src/core/events.ts";
+import { isHeard, kinds } from "../../src/core/events.ts";
 import { ScopeView } from "../../src/core/scope-view.ts";
 import { forever, journal, rejection, stubborn, turn, useStage } from "./stage.ts";
 
@@ -95,7 +95,7 @@ test("4.1 on: returns the function that stops listening", async () => {
 test("4.5 on: a listener makes events of its own kind only, anywhere in the tree of its root", () => {
   const app = stage.open();
   const inner = app.scope("inner");
-  const heard = (): string[] => names.filter((name) => isHeard(ScopeView.nodeOf(app), name));
+  const heard = (): string[] => names.filter((name) => isHeard(ScopeView.nodeOf(app), kinds[name]));
   expect(heard()).toEqual([]);
   const off = inner.on("end", () => {});
   inner.on("state", () => {});
