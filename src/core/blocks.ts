@@ -71,7 +71,7 @@ function run<R>(
       name,
       run: () => body(attemptSignal(block)),
       flags,
-      ...(timeout === undefined ? {} : { timeout }),
+      timeout,
       timeoutKind: timeout === undefined ? "attempt" : "block",
       onEnd: (node) => {
         onEnd();

@@ -6,6 +6,7 @@ import {
   CANCELLED, extrasOf, HIDDEN, isTerminal, stateName, stateOf, SUCCEEDED, terminalName, visibleTask, WAITING,
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskNode } from "./task-node.ts";
+import { given } from "./given.ts";
 import { NO_ERROR } from "./ledger.ts";
 import type { RecordDetail, TaskRecord } from "./ledger.ts";
 import type { ScopeStats, ScopeTree, TaskInfo } from "./info.ts";
@@ -141,22 +142,22 @@ function describe(
   children: number,
 ): TaskInfo {
   const { detail, error } = task;
-  return {
+  return given({
     id: task.id,
     name: task.name,
     path,
     state,
     attempt: task.attempt,
-    ...(detail?.key === undefined ? {} : { key: detail.key }),
+    key: detail?.key,
     createdAt: toWall(task.createdAt),
-    ...(task.attempt === 0 ? {} : { startedAt: toWall(task.startedAt) }),
-    ...(endedAt === undefined ? {} : { endedAt: toWall(endedAt) }),
-    ...(error === NO_ERROR ? {} : { error: describeError(error) }),
-    ...(detail?.history === undefined ? {} : { attempts: [...detail.history] }),
-    ...(detail?.progress === undefined ? {} : { progress: detail.progress }),
+    startedAt: task.attempt === 0 ? undefined : toWall(task.startedAt),
+    endedAt: endedAt === undefined ? undefined : toWall(endedAt),
+    error: error === NO_ERROR ? undefined : describeError(error),
+    attempts: detail?.history && [...detail.history],
+    progress: detail?.progress,
     attributes: detail?.attributes ?? NO_ATTRIBUTES,
     children,
-  };
+  });
 }
 
 /** The tasks of a scope and below: the live ones, then the records of the ended, newest first. */

@@ -1,3 +1,4 @@
+import { given } from "./given.ts";
 import { toSettings } from "./settings.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { spawnInScope, spawnInTask } from "./spawn.ts";
@@ -19,12 +20,7 @@ export function spawnGroup(
 ): Task<unknown> {
   const { concurrency, queue, onFull, ...own } = options ?? {};
   const around = "scope" in place ? place.scope : place.task.scope;
-  const bounds: ScopeOptions = {
-    ...(concurrency === undefined ? {} : { concurrency }),
-    ...(queue === undefined ? {} : { queue }),
-    ...(onFull === undefined ? {} : { onFull }),
-    ...(own.grace === undefined ? {} : { grace: own.grace }),
-  };
+  const bounds: ScopeOptions = given({ concurrency, queue, onFull, grace: own.grace });
   const settings = toSettings(bounds, around.settings);
   // The body receives the scope in place of the task: `begin` sees to that.
   const run = body as unknown as Run<unknown>;

@@ -11,7 +11,7 @@ export interface Hidden {
   readonly name: string;
   readonly run: () => unknown;
   readonly flags: number;
-  readonly timeout?: number;
+  readonly timeout?: number | undefined;
   readonly timeoutKind: "block" | "cleanup" | "attempt";
   readonly grace?: number;
   readonly onEnd: (node: TaskNode) => void;

@@ -1,5 +1,6 @@
 import { now, toWall } from "./clock.ts";
 import { describeError } from "./errors.ts";
+import { given } from "./given.ts";
 import { clearGrace } from "./grace.ts";
 import { endWaits } from "./settle.ts";
 import { ENDING, extrasOf, RETRYING, setState, stateOf, STOPPING } from "./task-node.ts";
@@ -17,12 +18,14 @@ export function rest(node: TaskNode, failure: { readonly error: unknown } | unde
   extras.lastError = failure;
   const history = (extras.history ??= []);
   if (history.length === MAX_HISTORY) history.shift();
-  history.push({
-    attempt: extras.attempt,
-    startedAt: toWall(node.startedAt),
-    endedAt: toWall(now()),
-    ...(failure === undefined ? {} : { error: describeError(failure.error) }),
-  });
+  history.push(
+    given({
+      attempt: extras.attempt,
+      startedAt: toWall(node.startedAt),
+      endedAt: toWall(now()),
+      error: failure && describeError(failure.error),
+    }),
+  );
   extras.group = undefined;
   clearGrace(node.stop);
   node.stop = undefined;

@@ -2,6 +2,7 @@ import { cancelTask } from "./cancel.ts";
 import { wall } from "./clock.ts";
 import { scopePath } from "./describe.ts";
 import { badOption, toFunction, toMs } from "./duration.ts";
+import { given } from "./given.ts";
 import { refuseReady } from "./readiness.ts";
 import { toServiceState } from "./restart.ts";
 import { DRAINING } from "./scope-node.ts";
@@ -53,12 +54,7 @@ function spawnSchedule(
   const { overlap = "skip", timeout, retry, ...own } = options;
   if (!OVERLAPS.includes(overlap)) throw badOption("overlap", overlap, OVERLAPS.join(", "));
   toFunction(run, "run");
-  const runOptions: SpawnOptions = {
-    ...(timeout === undefined ? {} : { timeout }),
-    ...(retry === undefined ? {} : { retry }),
-    ...(own.grace === undefined ? {} : { grace: own.grace }),
-    ...(own.onError === undefined ? {} : { onError: own.onError }),
-  };
+  const runOptions: SpawnOptions = given({ timeout, retry, grace: own.grace, onError: own.onError });
   const body = (task: TaskContext): Promise<void> => runAll(task, times(task), overlap, run, runOptions);
   return handleOf(spawnService(scope, name, body, own, toServiceState({}, true), refuseReady)) as Task<void>;
 }

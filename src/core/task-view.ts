@@ -5,6 +5,7 @@ import { toWall, now } from "./clock.ts";
 import { attemptOf, taskPath } from "./describe.ts";
 import { badOption, toFunction, toMs } from "./duration.ts";
 import { ScopeClosedError } from "./errors.ts";
+import { given } from "./given.ts";
 import { spawnGroup } from "./group.ts";
 import { spawnMap } from "./map.ts";
 import { sayReady } from "./readiness.ts";
@@ -123,12 +124,7 @@ export class TaskView implements TaskContext {
 
   progress(done: number, total?: number, note?: string): void {
     if (isTerminal(this.#node)) return;
-    extrasOf(this.#node).progress = {
-      done,
-      ...(total === undefined ? {} : { total }),
-      ...(note === undefined ? {} : { note }),
-      at: toWall(now()),
-    };
+    extrasOf(this.#node).progress = given({ done, total, note, at: toWall(now()) });
   }
 
   set(attributes: Attributes): void {
