@@ -6,7 +6,7 @@ import { above, isWithin, ownerTask, type World } from "./world.ts";
 export type Seen<S extends Sight["saw"]> = Extract<Entry, { saw: S }>;
 
 /** One attempt, as its body saw it. */
-interface AttemptModel {
+export interface AttemptModel {
   readonly attempt: number;
   readonly enter: Seen<"enter">;
   leave: Seen<"leave"> | undefined;

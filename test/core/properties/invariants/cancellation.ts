@@ -1,7 +1,7 @@
 import { DeadlockError } from "../../../../src/core/errors.ts";
 import type { CloseReport } from "../../../../src/core/info.ts";
 import type { Outcome } from "../../../../src/core/words.ts";
-import type { CallModel, Model } from "../model.ts";
+import type { AttemptModel, CallModel, Model } from "../model.ts";
 import type { Entry, ScopeRow, TaskRow } from "../trace.ts";
 import { hasContext, isInside, isWithin } from "../world.ts";
 
@@ -102,6 +102,10 @@ export function isLiveAt(model: Model, row: TaskRow, seq: number): boolean {
 /** Whether a task's body runs: what it calls later, from callbacks, may be called when it has ended its attempt. */
 function isRunningAt(model: Model, row: TaskRow, seq: number): boolean {
   const attempt = model.of(row).attempts.findLast(({ enter }) => enter.seq <= seq);
-  const hasLeft = attempt?.leave !== undefined && attempt.leave.seq < seq;
-  return attempt !== undefined && !hasLeft && isLiveAt(model, row, seq);
+  return attempt !== undefined && !hasLeft(attempt, seq) && isLiveAt(model, row, seq);
+}
+
+/** Whether the body of an attempt was over: it had ended, or had been found to be lost. */
+export function hasLeft({ leave, lose }: AttemptModel, seq: number): boolean {
+  return (leave?.seq ?? Infinity) < seq || (lose?.seq ?? Infinity) < seq;
 }

@@ -2,7 +2,7 @@ import { DeadlockError } from "../../../../src/core/errors.ts";
 import type { Model, TaskModel, WaitModel } from "../model.ts";
 import type { TaskRow } from "../trace.ts";
 import { isInside } from "../world.ts";
-import { isKnown, isLiveAt } from "./cancellation.ts";
+import { hasLeft, isKnown, isLiveAt } from "./cancellation.ts";
 import { isStop } from "./delivery.ts";
 
 /** Waiting for what waits for oneself is refused; waiting for anything else is not. */
@@ -26,8 +26,8 @@ function checkWait(
   const isOwn = outcome?.state === "failed" && outcome.error === waited.value;
   const isRefused = waited.how === "threw" && waited.value instanceof DeadlockError && !isOwn;
   // Whoever does not wait for its own waiting is perhaps no longer inside by the time that `then` is called.
-  const hasLeft = model.of(by).attempts.some(({ leave }) => leave !== undefined && leave.seq < asked);
-  const isLive = isLiveAt(model, by, asked) && isLiveAt(model, row, asked) && !hasLeft && !wait.isLate;
+  const isOutside = wait.isLate || model.of(by).attempts.some((attempt) => hasLeft(attempt, asked));
+  const isLive = isLiveAt(model, by, asked) && isLiveAt(model, row, asked) && !isOutside;
   // Whoever is to stop is told so, and does not begin to wait.
   const isTold = waited.how === "threw" && isStop(waited.value, model.of(by).path);
   if (isLive && isInside(by, row) && !isRefused && !isTold && waited.seq > (task.end?.seq ?? 0)) {
