@@ -1,4 +1,5 @@
-import { ScopeNode } from "./scope-node.ts";
+import { emitState } from "./events.ts";
+import { DRAINING, ScopeNode } from "./scope-node.ts";
 import type { ScopeSettings } from "./scope-node.ts";
 import type { TaskExtras, TaskNode } from "./task-node.ts";
 import type { Scope } from "./types.ts";
@@ -14,7 +15,7 @@ export function scopeViewOf(scope: ScopeNode): Scope {
   return (scope.view ??= makeView(scope));
 }
 
-/** Each attempt of a group has a scope of its own. */
+/** Each attempt of a group has a scope of its own, which drains from the start where the scope around has begun to. */
 export function openGroupScope(node: TaskNode, extras: TaskExtras): void {
   const { scope } = node;
   const settings = extras.groupSettings as ScopeSettings;
@@ -23,4 +24,10 @@ export function openGroupScope(node: TaskNode, extras: TaskExtras): void {
   scope.groups++;
   extras.group = group;
   scopeViewOf(group);
+  // Set by a drain, also where that is over and a shield spares the group from the close.
+  if (scope.drainRoot === undefined) return;
+  group.state = DRAINING;
+  group.drainRoot = scope.drainRoot;
+  group.reason = scope.reason;
+  emitState(group);
 }

@@ -1,8 +1,22 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import { expect, test } from "vitest";
 import { ScopeClosedError, spawn, type Scope, type Task, type TaskContext } from "../../src/core/index.ts";
-import { deferred, rejection, stubborn, thrown, track, turn, untilTimers, useStage } from "./stage.ts";
+import {
+  deferred,
+  journal,
+  rejection,
+  stubborn,
+  thrown,
+  track,
+  turn,
+  untilTimers,
+  useStage,
+} from "./stage.ts";
 
 const stage = useStage();
+
+/** Calls a function outside of any task. */
+const fromOutside = AsyncLocalStorage.snapshot();
 
 test("4.2 Draining: draining aborts, signal does not", async () => {
   const app = stage.open();
@@ -263,6 +277,67 @@ test("4.2 Draining: ... and who waits for room inside the draining scope still g
     expect(outside.value).toBeInstanceOf(ScopeClosedError);
   }
 });
+
+/** How a group may come to begin while its scope drains. */
+const lateGroups: readonly [string, (task: TaskContext, body: (group: Scope) => unknown) => unknown][] = [
+  ["queued before", (task, body) => task.scope.group("late", body).outcome()],
+  ["spawned during it", (task, body) => task.sleep("1s").then(() => task.group("late", body).outcome())],
+];
+
+test.each(lateGroups)(
+  "4.2 Draining: a group that begins while its scope drains (%s) begins as draining",
+  async (_, begin) => {
+    const app = stage.open("app", { concurrency: 1 });
+    const lines = journal(app, "state");
+    const { body, seen } = lateGroup();
+    app.spawn("first", async (task) => {
+      void begin(task, body);
+      await task.sleep("2s");
+    });
+    await turn();
+    const closing = app.close({ drain: "10s", reason: "deploy" });
+    await stage.clock.advance("3s");
+    await closing;
+    expect(seen).toEqual(["draining", true, "deploy", "refused", "no more ticks", "boom 1"]);
+    expect(lines[1]).toMatch(/late draining$/);
+  },
+);
+
+test("4.2 Draining: ... and so does one that begins in a shield when the drain is over", async () => {
+  const app = stage.open();
+  const { body, seen } = lateGroup();
+  app.spawn("first", async (task) => {
+    const stop = await rejection(task.sleep("1h"));
+    await task.shield(() => task.group("late", body).outcome());
+    throw stop;
+  });
+  await turn();
+  const closing = app.close({ drain: "1s", reason: "deploy" });
+  await stage.clock.advance("2s");
+  await closing;
+  expect(seen).toEqual(["draining", true, "deploy", "refused", "no more ticks", "boom 1"]);
+});
+
+/** The body of a group that looks at what a drain means for it, and at what it saw. */
+function lateGroup(): { body: (group: Scope) => Promise<void>; seen: unknown[] } {
+  const seen: unknown[] = [];
+  let attempts = 0;
+  const retry = { attempts: 2, kind: "constant", min: 0, jitter: "none" } as const;
+  const body = async (group: Scope): Promise<void> => {
+    seen.push(group.state, group.draining.aborted, group.draining.reason);
+    const refusal = fromOutside(() => thrown(() => group.spawn("stranger", () => undefined)));
+    seen.push(refusal instanceof ScopeClosedError && "refused");
+    await group.spawn("ticks", async (task) => {
+      for await (const tick of task.every("10ms")) seen.push(tick);
+      seen.push("no more ticks");
+    });
+    await group.spawn("parent", async (task) => {
+      const flaky = task.spawn("flaky", () => Promise.reject(new Error(`boom ${++attempts}`)), { retry });
+      seen.push(((await rejection(flaky)) as Error).message);
+    });
+  };
+  return { body, seen };
+}
 
 test("4.2 Draining: others get ScopeClosedError", async () => {
   const app = stage.open();

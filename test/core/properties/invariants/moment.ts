@@ -4,7 +4,7 @@ import type { TerminalState } from "../../../../src/core/words.ts";
 import { LIMITS } from "../program.ts";
 import { flatten } from "../run-program.ts";
 import type { ScopeRow, TaskRow } from "../trace.ts";
-import { isInside, type World } from "../world.ts";
+import { above, isInside, type World } from "../world.ts";
 
 const COUNTED: readonly TerminalState[] = ["succeeded", "failed", "cancelled", "lost", "abandoned"];
 const SCOPE_ORDER = ["open", "draining", "closing", "closed"];
@@ -80,8 +80,10 @@ function checkStates(world: World): void {
     }
   }
   for (const row of world.scopes) {
-    const around = row.parent;
+    const around = above(row);
     if (around === undefined) continue;
+    // A shield spares a group from being closed with the scope around it; none spares it from draining with it.
+    if (row.group !== undefined && around.scope.state !== "draining") continue;
     if (SCOPE_ORDER.indexOf(row.scope.state) < SCOPE_ORDER.indexOf(around.scope.state)) {
       world.wrong("2", `${row.path} is ${row.scope.state} in a scope that is ${around.scope.state}`);
     }
