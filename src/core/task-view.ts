@@ -12,7 +12,7 @@ import { sayReady } from "./readiness.ts";
 import { blockInUse, spawnInTask } from "./spawn.ts";
 import { attemptSignal, drainSignal, stopErrorOf } from "./stop-signal.ts";
 import { handleOf } from "./task-handle.ts";
-import { ENDING, extrasOf, isTerminal, RUNNING, stateOf } from "./task-node.ts";
+import { ENDING, extrasOf, isTerminal, RETRYING, RUNNING, stateOf } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import { ticks } from "./ticks.ts";
 import type { Attributes, GroupOptions, MapOptions, SpawnOptions } from "./options.ts";
@@ -142,13 +142,15 @@ export class TaskView implements TaskContext {
   }
 }
 
-/** Why nothing may wait in a task: it is to stop, or has ended. */
+/** Why nothing may wait in a task: it is to stop, or no attempt runs of which the wait could be. */
 function refusalOf(node: TaskNode): Error | undefined {
   const stop = stopErrorOf(node);
   if (stop !== undefined) return stop;
-  if (!isTerminal(node)) return undefined;
+  const isResting = stateOf(node) === RETRYING;
+  if (!isResting && !isTerminal(node)) return undefined;
   const path = taskPath(node);
-  return new ScopeClosedError(`${path} has ended: nothing can wait in it`, path);
+  const word = isResting ? "is between two attempts" : "has ended";
+  return new ScopeClosedError(`${path} ${word}: nothing can wait in it`, path);
 }
 
 function refuseIfOver(node: TaskNode, what: string): void {

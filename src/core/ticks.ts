@@ -3,13 +3,14 @@ import { NO_MORE_TICKS } from "./drain.ts";
 import { DRAINING } from "./scope-node.ts";
 import { blockInUse } from "./spawn.ts";
 import { stopErrorOf } from "./stop-signal.ts";
-import { isTerminal } from "./task-node.ts";
+import { isTerminal, RETRYING, stateOf } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import { rejected, sleepUntilOver, thenOf } from "./wait.ts";
 
 /**
  * 1, 2, 3… at a fixed rate, the first after one period. A tick missed while the consumer was busy is skipped, so that
- * what is late never comes in a burst; the number says which tick it is. Ends when the scope drains.
+ * what is late never comes in a burst; the number says which tick it is. Ends when the scope drains, and
+ * where no attempt runs.
  */
 export function ticks(node: TaskNode, period: number): AsyncIterable<number> {
   return {
@@ -21,7 +22,8 @@ export function ticks(node: TaskNode, period: number): AsyncIterable<number> {
           const block = blockInUse(node);
           const stop = stopErrorOf(block);
           if (stop !== undefined) return rejected(stop);
-          if (block.scope.state >= DRAINING || isTerminal(block)) return Promise.resolve(END);
+          const isOver = isTerminal(block) || stateOf(block) === RETRYING;
+          if (isOver || block.scope.state >= DRAINING) return Promise.resolve(END);
           const elapsed = now() - startedAt;
           // A period of zero ticks as often as the loop turns.
           tick = period === 0 ? tick + 1 : Math.max(tick, Math.floor(elapsed / period)) + 1;

@@ -264,6 +264,32 @@ test("4.2 Children: an attempt includes its children: between two attempts neith
   expect(stage.clock.pending).toBe(0);
 });
 
+test("4.2 Children: ... nor does a sleep or a checkpoint, and every() has ended", async () => {
+  const app = stage.open();
+  let context: TaskContext | undefined;
+  const flaky = app.spawn(
+    "flaky",
+    (self) => {
+      context = self;
+      throw new Error("boom");
+    },
+    { retry: { attempts: 2, kind: "constant", min: "1m", jitter: "none" } },
+  );
+  await turn();
+  expect(flaky.state).toBe("retrying");
+  const waits = [context?.sleep("30s"), context?.sleep("2m"), context?.checkpoint()];
+  const ticked = track(context?.every("30s")[Symbol.asyncIterator]().next() as Promise<unknown>);
+  const refused = waits.map((wait) => track(wait as Promise<void>));
+  await turn();
+  for (const { value } of refused) {
+    expect(value).toBeInstanceOf(ScopeClosedError);
+    expect((value as Error).message).toBe("app/flaky is between two attempts: nothing can wait in it");
+  }
+  expect(ticked.value).toEqual({ done: true, value: undefined });
+  // The back-off is all that is waited for.
+  expect(stage.clock.pending).toBe(1);
+});
+
 test("4.2 Children: ... and a shield that was refused holds no timeout of the next one up", async () => {
   const app = stage.open();
   let context: TaskContext | undefined;
