@@ -11,7 +11,7 @@ import { OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { settle } from "./settle.ts";
 import {
-  CANCEL_ASKED, COLLECTED, extrasOf, FAILED, HELD, isTerminal, LOST, RETRYING, RUNNING, stateOf, SUCCEEDED,
+  CANCEL_ASKED, COLLECTED, extrasOf, FAILED, HELD, isTerminal, LOST, RETRYING, RUNNING, stateOf, SUCCEEDED, WAITING,
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskNode } from "./task-node.ts";
 import type { Verdict } from "./verdict.ts";
@@ -50,13 +50,14 @@ export function endService(node: TaskNode, service: ServiceState, verdict: Verdi
   else restartTogether(node, siblings, pause, error);
 }
 
-/** Which other services start anew with this one (OTP's strategies). */
+/** Which other services start anew with this one (OTP's strategies). What has never begun begins when it is due. */
 function siblingsOf(node: TaskNode): TaskNode[] {
   const { strategy } = node.scope.settings;
   if (strategy === "one-for-one") return [];
   const services = [...(node.scope.services ?? [])];
   return services.filter((other) => {
-    if (other === node || other.extras?.service?.isSchedule !== false || isTerminal(other)) return false;
+    if (other === node || other.extras?.service?.isSchedule !== false) return false;
+    if (stateOf(other) === WAITING || isTerminal(other)) return false;
     return strategy === "one-for-all" || other.id > node.id;
   });
 }

@@ -61,3 +61,27 @@ test("4.1 strategy one-for-all: services that crash at once, and again, end up r
   expect(app.stats().live).toBe(2);
   expect([...app.tasks()].map((info) => info.state)).toEqual(["running", "running"]);
 });
+
+test("4.1 strategy one-for-all: a crash leaves the delay of a service that has not started as it is", async () => {
+  const app = stage.open("app", { strategy: "one-for-all" });
+  const log: string[] = [];
+  app.service(
+    "a",
+    async (task) => {
+      log.push(`a${task.attempt} at ${stage.now()}`);
+      if (task.attempt === 1) throw new Error("a");
+      await task.sleep("1h");
+    },
+    { backoff },
+  );
+  app.service(
+    "b",
+    async (task) => {
+      log.push(`b${task.attempt} at ${stage.now()}`);
+      await task.sleep("1h");
+    },
+    { backoff, delay: "3s" },
+  );
+  await stage.clock.advance("10s");
+  expect(log).toEqual(["a1 at 0", "a2 at 1000", "b1 at 3000"]);
+});
