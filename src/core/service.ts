@@ -15,6 +15,8 @@ import {
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskNode } from "./task-node.ts";
 import type { Verdict } from "./verdict.ts";
+import { thenOf } from "./wait.ts";
+import { inMotion } from "./work.ts";
 
 /** Whether a service may be started again at all. */
 export function isKeptRunning(node: TaskNode): boolean {
@@ -46,9 +48,13 @@ export function endService(node: TaskNode, service: ServiceState, verdict: Verdi
   const error = isCrash ? verdict.result : new Error(`${taskPath(node)} returned`);
   emitTrouble(node, "restart", error, pause);
   const siblings = siblingsOf(node);
+  const restart = (): void => restartTogether(node, siblings, pause, error);
   if (siblings.length === 0) extrasOf(node).delayTimer = callLater(pause, pauseIsOver, node);
-  else restartTogether(node, siblings, pause, error);
+  // A start on its way cannot be called back: who is about to begin does, and is stopped like one that has run for long.
+  else void thenOf(DONE, () => inMotion(restart, undefined), undefined);
 }
+
+const DONE = Promise.resolve();
 
 /** Which other services start anew with this one (OTP's strategies). What has never begun begins when it is due. */
 function siblingsOf(node: TaskNode): TaskNode[] {
@@ -68,6 +74,8 @@ function restartTogether(
   pause: number,
   reason: unknown,
 ): void {
+  // It may have been cancelled by now.
+  if (stateOf(node) !== RETRYING) return;
   const members = [node, ...siblings].toSorted((a, b) => a.id - b.id);
   const together: Together = {
     members,

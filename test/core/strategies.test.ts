@@ -85,3 +85,37 @@ test("4.1 strategy one-for-all: a crash leaves the delay of a service that has n
   await stage.clock.advance("10s");
   expect(log).toEqual(["a1 at 0", "a2 at 1000", "b1 at 3000"]);
 });
+
+const doubling = { kind: "exponential", min: "1s", jitter: "none" } as const;
+
+test("4.1 strategy rest-for-one: ... those started after it, also one whose next attempt begins just then", async () => {
+  const app = stage.open("app", { strategy: "rest-for-one" });
+  const log: string[] = [];
+  for (const name of ["a", "b"]) {
+    app.service(
+      name,
+      (task) => {
+        log.push(`${name}${task.attempt} at ${stage.now()}`);
+        if (name === "b" || task.attempt === 3) return task.sleep("1h");
+        if (task.attempt === 2) throw new Error("second crash");
+        return task.sleep("1s").then(() => Promise.reject(new Error("first crash")));
+      },
+      { backoff: doubling },
+    );
+  }
+  await stage.clock.advance("10s");
+  const starts = ["a1 at 0", "b1 at 0", "a2 at 2000", "b2 at 2000", "a3 at 4000", "b3 at 4000"];
+  expect(log).toEqual(starts);
+});
+
+test("4.3 12 strategy rest-for-one: services that crash at once, time and again, leave no timer", async () => {
+  const app = stage.open("app", { strategy: "rest-for-one" });
+  const crash = (): never => {
+    throw new Error("crash");
+  };
+  app.service("a", crash, { backoff: doubling });
+  app.service("b", crash, { backoff: doubling });
+  await stage.clock.advance("1s");
+  await app.cancel();
+  expect(stage.clock.pending).toBe(0);
+});
