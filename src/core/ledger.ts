@@ -1,3 +1,4 @@
+import { MARKER } from "./marker.ts";
 import { report } from "./reporter.ts";
 import { ABANDONED, CANCELLED, FAILED, LOST, SUCCEEDED } from "./task-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
@@ -77,6 +78,8 @@ export interface TaskRecord {
  * The ring is columns, made once, so that keeping a record allocates nothing.
  */
 export class Ledger {
+  /** First, where the inspector looks for it. */
+  readonly marker: string = MARKER;
   readonly #size: number;
   readonly #numbers: Float64Array;
   readonly #names: string[];

@@ -1,0 +1,83 @@
+import { activity } from "./activity.ts";
+import type { Layout } from "./layout.ts";
+import type { ProcessMemory } from "./process-memory.ts";
+import { takePicture } from "./picture.ts";
+import type { Picture, Seen } from "./picture.ts";
+
+/** No more than so many pictures are taken of a process that does not keep still. */
+const MAX_PICTURES = 10;
+/** So many pictures in a row must show the same of a function. */
+const AGREEING = 3;
+
+/** What is known of a process's suspended functions, and how surely. */
+export interface Agreed {
+  readonly seen: ReadonlyMap<number, Seen>;
+  /** Addresses of those that did not stay the same. */
+  readonly changing: ReadonlySet<number>;
+  /** Whether nothing at all ran while it was read. */
+  readonly wasIdle: boolean;
+  readonly pictures: number;
+  readonly bytes: number;
+}
+
+/**
+ * Reads a process while it goes on. If nothing ran meanwhile, one picture is exact. Else pictures are taken until those
+ * functions that look the same in several in a row are no fewer than before: what lives for milliseconds comes and
+ * goes, and is marked as changing; what has been suspended for longer has had every word of it confirmed.
+ */
+export function readInAgreement(memory: ProcessMemory, layout: Layout): Agreed {
+  const before = activity(memory.root);
+  let last = takePicture(memory, layout);
+  if (before !== undefined && activity(memory.root) === before)
+    return { seen: last.seen, changing: new Set(), wasIdle: true, pictures: 1, bytes: last.bytes };
+  let confirmed = new Map<number, number>();
+  let stable = -1;
+  let pictures = 1;
+  for (; pictures < MAX_PICTURES; pictures++) {
+    const next = takePicture(memory, layout);
+    confirmed = confirm(confirmed, last, next);
+    last = next;
+    if (pictures + 1 < AGREEING) continue;
+    const count = countStable(confirmed);
+    if (count === stable && count > 0) break;
+    stable = count;
+  }
+  const changing = new Set<number>();
+  for (const address of last.seen.keys()) {
+    if ((confirmed.get(address) ?? 0) < AGREEING - 1) changing.add(address);
+  }
+  return { seen: last.seen, changing, wasIdle: false, pictures, bytes: last.bytes };
+}
+
+/** How often in a row each function has looked as it does now, after the first time. */
+function confirm(counts: ReadonlyMap<number, number>, before: Picture, now: Picture): Map<number, number> {
+  const next = new Map<number, number>();
+  for (const [address, seen] of now.seen) {
+    const old = before.seen.get(address);
+    if (old !== undefined && isSame(old, seen)) next.set(address, (counts.get(address) ?? 0) + 1);
+  }
+  return next;
+}
+
+function countStable(counts: ReadonlyMap<number, number>): number {
+  let count = 0;
+  for (const times of counts.values()) if (times >= AGREEING - 1) count++;
+  return count;
+}
+
+function isSame(a: Seen, b: Seen): boolean {
+  return (
+    a.raw.closure === b.raw.closure &&
+    a.raw.continuation === b.raw.continuation &&
+    a.raw.bytecodeOffset === b.raw.bytecodeOffset &&
+    a.raw.promise === b.raw.promise &&
+    a.raw.isAwaiting === b.raw.isAwaiting &&
+    a.info.name === b.info.name &&
+    a.info.script.url === b.info.script.url &&
+    a.place?.line === b.place?.line &&
+    a.place?.column === b.place?.column &&
+    a.task?.id === b.task?.id &&
+    a.awaiters.size === b.awaiters.size &&
+    [...a.awaiters].every((address) => b.awaiters.has(address))
+  );
+}

@@ -1,0 +1,123 @@
+import type { Heap } from "./heap.ts";
+import { functionNameIn } from "./scope-info.ts";
+import { placeIn, readScript } from "./scripts.ts";
+import type { Place, ScriptInfo } from "./scripts.ts";
+import { decodePositions, positionAt } from "./source-positions.ts";
+import type { SourcePositions } from "./source-positions.ts";
+
+const MAX_NAME = 1000;
+const MAX_TABLE = 1 << 20;
+/** `SharedFunctionInfo::function_data`, later `trusted_function_data`: the first field in every version of the table. */
+const FUNCTION_DATA = 8;
+/** `InterpreterData::bytecode_array`. */
+const INTERPRETED_BYTECODE = 8;
+
+/** A function as it was compiled: what all its closures share. */
+export interface FunctionInfo {
+  /** Empty for one without a name. */
+  readonly name: string;
+  readonly script: ScriptInfo;
+  /** Undefined where V8 has none: then lines are unknown. */
+  readonly positions: SourcePositions | undefined;
+  /** Of the script's source, per bytecode offset, once asked for. */
+  readonly places: Map<number, Place | undefined>;
+}
+
+/** What is known of functions and scripts, read once for each. */
+export class Functions {
+  readonly #heap: Heap;
+  readonly #functions = new Map<number, FunctionInfo | undefined>();
+  readonly #scripts = new Map<number, ScriptInfo>();
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+  }
+
+  /** What a closure is made of; undefined where a part of it does not look as it should. */
+  of(closure: number): FunctionInfo | undefined {
+    const heap = this.#heap;
+    if (!heap.isFunction(closure)) return undefined;
+    const shared = heap.word(closure, heap.layout.fields.functionShared);
+    if (this.#functions.has(shared)) return this.#functions.get(shared);
+    const info = this.#read(shared);
+    this.#functions.set(shared, info);
+    return info;
+  }
+
+  /** The place of the instruction at which a closure stands, by the offset in its bytecode. */
+  placeOf(info: FunctionInfo, bytecodeOffset: number): Place | undefined {
+    const { places } = info;
+    if (places.has(bytecodeOffset)) return places.get(bytecodeOffset);
+    const position = info.positions && positionAt(info.positions, bytecodeOffset);
+    const place = position === undefined ? undefined : placeIn(info.script, position);
+    places.set(bytecodeOffset, place);
+    return place;
+  }
+
+  /** Whether a closure is one of V8's own: those have no script. */
+  isBuiltin(closure: number): boolean {
+    const heap = this.#heap;
+    const shared = heap.word(closure, heap.layout.fields.functionShared);
+    return this.#scriptOf(shared) === undefined;
+  }
+
+  #read(shared: number): FunctionInfo | undefined {
+    const heap = this.#heap;
+    const { types } = heap.layout;
+    if (heap.typeOf(shared) !== types.sharedFunction) return undefined;
+    const at = this.#scriptOf(shared);
+    const bytecode = this.#bytecodeOf(shared);
+    if (at === undefined || bytecode === undefined) return undefined;
+    let script = this.#scripts.get(at);
+    if (script === undefined) this.#scripts.set(at, (script = readScript(heap, at)));
+    return { name: this.#nameOf(shared), script, positions: this.#positionsOf(bytecode), places: new Map() };
+  }
+
+  /** The script of a function. On V8 11 a function that was debugged has its debug information in that place. */
+  #scriptOf(shared: number): number | undefined {
+    const heap = this.#heap;
+    const { script } = heap.layout.types;
+    const direct = heap.word(shared, heap.layout.fields.sharedScript);
+    if (heap.typeOf(direct) === script) return direct;
+    if (heap.layout.areScopeFlagsSmi && heap.typeOf(direct) > 0) {
+      for (let offset = 8; offset < 64; offset += 8) {
+        const inner = heap.word(direct, offset);
+        if (heap.typeOf(inner) === script) return inner;
+      }
+    }
+    return undefined;
+  }
+
+  #nameOf(shared: number): string {
+    const heap = this.#heap;
+    const name = heap.word(shared, heap.layout.fields.sharedName);
+    if (heap.typeOf(name) === heap.layout.types.scopeInfo) return functionNameIn(heap, name);
+    return heap.string(name, MAX_NAME) ?? "";
+  }
+
+  /** From the function's data to its bytecode: directly, or through what the interpreter or the compiler made of it. */
+  #bytecodeOf(shared: number): number | undefined {
+    const heap = this.#heap;
+    const { bytecode, code, interpreterData } = heap.layout.types;
+    let data = heap.word(shared, FUNCTION_DATA);
+    for (let step = 0; step < 3; step++) {
+      const type = heap.typeOf(data);
+      if (type === bytecode) return data;
+      if (type === code) data = heap.word(data, heap.layout.codeBytecode);
+      else if (type === interpreterData) data = heap.word(data, INTERPRETED_BYTECODE);
+      else return undefined;
+    }
+    return undefined;
+  }
+
+  #positionsOf(bytecode: number): SourcePositions | undefined {
+    const heap = this.#heap;
+    const { sourcePositions, positionEntries, types } = heap.layout;
+    const table = heap.word(bytecode, sourcePositions);
+    if (!types.byteArrays.includes(heap.typeOf(table))) return undefined;
+    const length = heap.smi(table, 8);
+    if (!(length > 0 && length < MAX_TABLE)) return undefined;
+    const bytes = heap.memory.bytes(table - 1 + 16, length);
+    return bytes && decodePositions(bytes, positionEntries);
+  }
+}

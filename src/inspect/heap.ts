@@ -1,0 +1,127 @@
+import type { Layout } from "./layout.ts";
+import type { ProcessMemory } from "./process-memory.ts";
+
+/** An instance type that no object has. */
+const NO_TYPE = -1;
+/** String instance types: below 128; three bits of representation, one of encoding (src/objects/instance-type.h). */
+const FIRST_NON_STRING = 128;
+const REPRESENTATION_MASK = 7;
+const ONE_BYTE = 8;
+const SEQUENTIAL = 0;
+const CONS = 1;
+const EXTERNAL = 2;
+const SLICED = 3;
+const THIN = 5;
+/** Longer than any source; what claims to be longer is no string. */
+const MAX_STRING = 1 << 29;
+
+/**
+ * V8's heap in the memory of another process. Addresses of objects are tagged, as V8 writes them: odd. Every read may
+ * meet something that is being changed: what is not there is NaN, and what does not look right is undefined.
+ */
+export class Heap {
+  readonly memory: ProcessMemory;
+  readonly layout: Layout;
+  /** Instance types of maps: a map never becomes another one while it is in use. */
+  readonly #types = new Map<number, number>();
+
+  constructor(memory: ProcessMemory, layout: Layout) {
+    this.memory = memory;
+    this.layout = layout;
+  }
+
+  /** The tagged or raw word in a field. */
+  word(object: number, offset: number): number {
+    return this.memory.word(object - 1 + offset);
+  }
+
+  u32(object: number, offset: number): number {
+    return this.memory.u32(object - 1 + offset);
+  }
+
+  /** A small integer, which V8 keeps in the upper half of a word. */
+  smi(object: number, offset: number): number {
+    return this.memory.u32(object - 1 + offset + 4) | 0;
+  }
+
+  /** The instance type of an object: -1 for what is none. */
+  typeOf(object: number): number {
+    if (object % 2 !== 1 || object < 4096) return NO_TYPE;
+    return this.typeOfMap(this.word(object, 0));
+  }
+
+  /** The instance type that a map gives its objects; -1 for what is no map. */
+  typeOfMap(map: number): number {
+    const known = this.#types.get(map);
+    if (known !== undefined) return known;
+    const { types, fields } = this.layout;
+    const type = (object: number): number => this.memory.u16(object - 1 + fields.mapInstanceType);
+    const isMap = map % 2 === 1 && map > 4096 && type(this.word(map, 0)) === types.map;
+    const found = isMap ? type(map) : NO_TYPE;
+    this.#types.set(map, found);
+    return found;
+  }
+
+  isFunction(object: number): boolean {
+    const [first, last] = this.layout.types.functions;
+    const type = this.typeOf(object);
+    return type >= first && type <= last;
+  }
+
+  isContext(object: number): boolean {
+    const [first, last] = this.layout.types.contexts;
+    const type = this.typeOf(object);
+    return type >= first && type <= last;
+  }
+
+  isString(object: number): boolean {
+    const type = this.typeOf(object);
+    return type >= 0 && type < FIRST_NON_STRING;
+  }
+
+  /** The characters of a string, at most so many; undefined for what is none. */
+  string(object: number, limit: number = MAX_STRING): string | undefined {
+    const parts: string[] = [];
+    const open = [object];
+    let left = limit;
+    for (let next = open.pop(); next !== undefined && left > 0; next = open.pop()) {
+      const type = this.typeOf(next);
+      if (type < 0 || type >= FIRST_NON_STRING || open.length > 100_000) return undefined;
+      const representation = type & REPRESENTATION_MASK;
+      if (representation === CONS) open.push(this.word(next, 24), this.word(next, 16));
+      else if (representation === THIN) open.push(this.word(next, 16));
+      else {
+        const part = this.#flat(next, type, left);
+        if (part === undefined) return undefined;
+        parts.push(part);
+        left -= part.length;
+      }
+    }
+    return parts.join("").slice(0, limit);
+  }
+
+  /** A string that is one run of characters: in the object, outside of the heap, or a slice of another. */
+  #flat(object: number, type: number, limit: number): string | undefined {
+    const length = this.u32(object, 12);
+    if (!(length <= MAX_STRING)) return undefined;
+    switch (type & REPRESENTATION_MASK) {
+      case SEQUENTIAL:
+        return this.#characters(object - 1 + 16, Math.min(length, limit), type);
+      case EXTERNAL:
+        return this.#characters(this.word(object, 24), Math.min(length, limit), type);
+      case SLICED: {
+        const from = this.smi(object, 24);
+        return this.string(this.word(object, 16), from + Math.min(length, limit))?.slice(from, from + length);
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  #characters(address: number, length: number, type: number): string | undefined {
+    if (length === 0) return "";
+    const isOneByte = (type & ONE_BYTE) !== 0;
+    const bytes = this.memory.bytes(address, isOneByte ? length : length * 2);
+    return bytes?.toString(isOneByte ? "latin1" : "utf16le");
+  }
+}

@@ -1,0 +1,187 @@
+import { closeSync, openSync, readFileSync, readSync } from "node:fs";
+import { InspectError, systemCode } from "./errors.ts";
+
+const PAGE = 4096;
+/** User space ends here on x86-64 and arm64. */
+const ADDRESS_LIMIT = 2 ** 47;
+/** 64-bit words of `/proc/PID/pagemap` that are read at once. */
+const PAGEMAP_WORDS = 131_072;
+/** Present, or swapped out: the two uppermost bits of a pagemap word (proc_pid_pagemap(5)). */
+const HAS_CONTENT = 0xc0;
+
+/** A stretch of a process's address space, from the first address to that after the last. */
+export interface Region {
+  readonly from: number;
+  readonly to: number;
+}
+
+/**
+ * The memory of a process through `/proc/PID/mem`: nothing runs in it, nothing stops it. What is read is kept by
+ * pages, so that one look at it is a picture of (nearly) one moment; `forget()` begins another.
+ * Addresses are numbers: of the 64 bits no more than 47 are in use.
+ */
+export class ProcessMemory {
+  readonly root: string;
+  readonly #fd: number;
+  #pages = new Map<number, Buffer | undefined>();
+  #lastPage = -1;
+  #last: Buffer | undefined;
+
+  /** `pid` or "self". Throws `InspectError`. */
+  constructor(pid: number | "self") {
+    this.root = `/proc/${pid}`;
+    try {
+      this.#fd = openSync(`${this.root}/mem`, "r");
+    } catch (error) {
+      throw cannotOpen(pid, error);
+    }
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+
+  /** Forgets what was read. */
+  forget(): void {
+    this.#pages = new Map();
+    this.#lastPage = -1;
+    this.#last = undefined;
+  }
+
+  /** Reads past the pages that are kept. Returns how many bytes there were, 0 for an address that is not mapped. */
+  readInto(buffer: Buffer, size: number, address: number): number {
+    try {
+      return readSync(this.#fd, buffer, 0, size, address);
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === "EIO" || code === "EFAULT" || code === "ESRCH") return 0;
+      throw error;
+    }
+  }
+
+  /** Some bytes, a copy; undefined where not all of them are mapped. */
+  bytes(address: number, size: number): Buffer | undefined {
+    const buffer = Buffer.allocUnsafe(size);
+    return this.readInto(buffer, size, address) === size ? buffer : undefined;
+  }
+
+  /** A 64-bit word at an address that is a multiple of eight; NaN where nothing is mapped. */
+  word(address: number): number {
+    const page = this.#page(address);
+    if (page === undefined) return Number.NaN;
+    const at = address % PAGE;
+    return page.readUInt32LE(at + 4) * 4_294_967_296 + page.readUInt32LE(at);
+  }
+
+  /** A 32-bit word at an address that is a multiple of four; NaN where nothing is mapped. */
+  u32(address: number): number {
+    return this.#page(address)?.readUInt32LE(address % PAGE) ?? Number.NaN;
+  }
+
+  u16(address: number): number {
+    return this.#page(address)?.readUInt16LE(address % PAGE) ?? Number.NaN;
+  }
+
+  #page(address: number): Buffer | undefined {
+    // What is no address at all may be asked for, too: words are looked at before it is known what they are.
+    if (!(address < ADDRESS_LIMIT)) return undefined;
+    const number = Math.floor(address / PAGE);
+    if (number === this.#lastPage) return this.#last;
+    let page = this.#pages.get(number);
+    if (page === undefined && !this.#pages.has(number)) {
+      const buffer = Buffer.allocUnsafeSlow(PAGE);
+      page = this.readInto(buffer, PAGE, number * PAGE) === PAGE ? buffer : undefined;
+      this.#pages.set(number, page);
+    }
+    this.#lastPage = number;
+    this.#last = page;
+    return page;
+  }
+
+  /** The anonymous memory that it may write to and has touched: where a heap may be. */
+  heapRegions(): Region[] {
+    return this.#touched(this.#anonymous());
+  }
+
+  #anonymous(): Region[] {
+    return mappings(this.root)
+      .filter(({ rights, path }) => rights.startsWith("rw") && path === "")
+      .map(({ from, to }) => ({ from, to }));
+  }
+
+  /** Leaves out pages that were never touched: a heap reserves far more than it uses. */
+  #touched(regions: readonly Region[]): Region[] {
+    let fd: number;
+    try {
+      fd = openSync(`${this.root}/pagemap`, "r");
+    } catch {
+      // Not allowed to look, or no such file: reading them all is slower, and finds the same.
+      return [...regions];
+    }
+    try {
+      return regions.flatMap((region) => [...touchedIn(region, fd)]);
+    } finally {
+      closeSync(fd);
+    }
+  }
+}
+
+function* touchedIn({ from, to }: Region, fd: number): Generator<Region> {
+  const buffer = Buffer.allocUnsafe(PAGEMAP_WORDS * 8);
+  let start = -1;
+  for (let at = from; at < to; at += PAGEMAP_WORDS * PAGE) {
+    const pages = Math.min(PAGEMAP_WORDS, (to - at) / PAGE);
+    let read = 0;
+    try {
+      read = readSync(fd, buffer, 0, pages * 8, (at / PAGE) * 8);
+    } catch (error) {
+      if (systemCode(error) === undefined) throw error;
+      // What cannot be asked for is taken to have content.
+    }
+    for (let page = 0; page < pages; page++) {
+      const hasContent = page * 8 >= read || ((buffer[page * 8 + 7] as number) & HAS_CONTENT) !== 0;
+      const address = at + page * PAGE;
+      if (hasContent) {
+        if (start < 0) start = address;
+      } else if (start >= 0) {
+        yield { from: start, to: address };
+        start = -1;
+      }
+    }
+  }
+  if (start >= 0) yield { from: start, to };
+}
+
+/** One line of `/proc/PID/maps`. */
+export interface Mapping extends Region {
+  readonly rights: string;
+  readonly offset: number;
+  /** Empty where it is anonymous. */
+  readonly path: string;
+}
+
+/** What is mapped into a process, in the order of addresses. */
+export function mappings(root: string): Mapping[] {
+  return readFileSync(`${root}/maps`, "latin1")
+    .split("\n")
+    .filter((line) => line !== "")
+    .map((line) => {
+      const match = /^([\da-f]+)-([\da-f]+) (\S+) ([\da-f]+) \S+ \d+ *(.*)$/.exec(line);
+      const [, from = "0", to = "0", rights = "", offset = "0", path = ""] = match ?? [];
+      const hex = (text: string): number => Number.parseInt(text, 16);
+      return { from: hex(from), to: hex(to), rights, offset: hex(offset), path };
+    });
+}
+
+function cannotOpen(pid: number | "self", cause: unknown): InspectError {
+  const code = systemCode(cause);
+  if (code === "ENOENT" || code === "ESRCH")
+    return new InspectError("HF_NO_SUCH_PROCESS", `no process has the pid ${pid}`, { cause });
+  return new InspectError(
+    "HF_NOT_ALLOWED",
+    `the memory of process ${pid} may not be read (${code ?? "unknown"}): it belongs to another user, has taken on ` +
+      "other rights (setuid), or /proc/sys/kernel/yama/ptrace_scope is above 0. Run this as the same user, or as root " +
+      "with CAP_SYS_PTRACE",
+    { cause },
+  );
+}
