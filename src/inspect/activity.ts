@@ -10,7 +10,9 @@ export function activity(root: string): string | undefined {
   const counts: string[] = [];
   for (const thread of readdirSync(`${root}/task`)) {
     try {
-      const [ran = "", , turns = ""] = readFileSync(`${root}/task/${thread}/schedstat`, "latin1").trim().split(" ");
+      const [ran = "", , turns = ""] = readFileSync(`${root}/task/${thread}/schedstat`, "latin1")
+        .trim()
+        .split(" ");
       counts.push(`${thread}:${ran}:${turns}`);
     } catch (error) {
       if (systemCode(error) !== "ENOENT" && systemCode(error) !== "ESRCH") throw error;
@@ -18,5 +20,5 @@ export function activity(root: string): string | undefined {
       return undefined;
     }
   }
-  return counts.sort().join(" ");
+  return counts.toSorted().join(" ");
 }

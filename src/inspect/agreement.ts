@@ -72,7 +72,7 @@ function isSame(a: Seen, b: Seen): boolean {
     a.raw.bytecodeOffset === b.raw.bytecodeOffset &&
     a.raw.promise === b.raw.promise &&
     a.raw.isAwaiting === b.raw.isAwaiting &&
-    a.info.name === b.info.name &&
+    a.name === b.name &&
     a.info.script.url === b.info.script.url &&
     a.place?.line === b.place?.line &&
     a.place?.column === b.place?.column &&

@@ -15,6 +15,8 @@ import type { TaskName } from "./tasks.ts";
 const REACTIONS = 24;
 const FLAGS = 32;
 const STATUS_MASK = 3;
+/** `JSGeneratorObject::context`. */
+const GENERATOR_CONTEXT = 32;
 /** `Context`: a Smi of how many slots there are, then the slots: scope info, the context around, and what is kept. */
 const LENGTH = 8;
 const SLOTS = 16;
@@ -50,9 +52,13 @@ export class Awaiters {
   /** The suspended functions that go on when this one has ended, or has yielded. */
   of(one: Suspended): Set<number> {
     const found = new Set<number>();
-    const open = one.isGenerator ? this.#requested(one.promise) : [one.promise];
+    const open = this.#promisesOf(one);
     const seen = new Set<number>(open);
-    for (let steps = 0, next = open.pop(); next !== undefined && steps < MAX_STEPS; steps++, next = open.pop()) {
+    for (
+      let steps = 0, next = open.pop();
+      next !== undefined && steps < MAX_STEPS;
+      steps++, next = open.pop()
+    ) {
       this.#followPromise(next, found, (other) => {
         if (seen.has(other)) return;
         seen.add(other);
@@ -81,6 +87,27 @@ export class Awaiters {
     return undefined;
   }
 
+  #promisesOf(one: Suspended): number[] {
+    if (one.isGenerator) return this.#requested(one.promise);
+    const module = one.continuation === 0 ? this.#moduleOf(one) : undefined;
+    if (module === undefined) return [one.promise];
+    const promises: number[] = [];
+    this.#followEvaluation(module, (promise) => promises.push(promise));
+    return promises;
+  }
+
+  /** The module of which a function is the top level: before it begins, it has no promise. */
+  #moduleOf({ address }: Suspended): number | undefined {
+    const heap = this.#heap;
+    const context = heap.word(address, GENERATOR_CONTEXT);
+    if (!heap.isContext(context)) return undefined;
+    const module = heap.word(context, SLOTS + OWN_SLOT * 8);
+    return heap.typeOf(module) === heap.layout.types.module &&
+      heap.word(module, heap.layout.module.code) === address
+      ? module
+      : undefined;
+  }
+
   /** The promises that those got who asked an async generator for its next value. */
   #requested(first: number): number[] {
     const heap = this.#heap;
@@ -97,7 +124,7 @@ export class Awaiters {
     const heap = this.#heap;
     const { types } = heap.layout;
     if (heap.typeOf(promise) === types.module) {
-      this.#followModule(promise, follow);
+      this.#followModule(promise, found, follow);
       return;
     }
     if (heap.typeOf(promise) !== types.promise || (heap.smi(promise, FLAGS) & STATUS_MASK) !== 0) return;
@@ -115,7 +142,8 @@ export class Awaiters {
     if (this.#followHandler(fulfils, found, follow) || this.#followHandler(rejects, found, follow)) return;
     // What `then` returned; a capability where it was asked for by a class of the user's.
     let derived = heap.word(reaction, this.#next + 24);
-    if (heap.typeOf(derived) === heap.layout.types.capability) derived = heap.word(derived, CAPABILITY_PROMISE);
+    if (heap.typeOf(derived) === heap.layout.types.capability)
+      derived = heap.word(derived, CAPABILITY_PROMISE);
     if (heap.typeOf(derived) === heap.layout.types.promise) follow(derived);
   }
 
@@ -158,19 +186,22 @@ export class Awaiters {
 
   /**
    * A module that awaits at its top level lets the modules that import it wait, and at last whoever asked for the
-   * evaluation of the whole: `SourceTextModule` has a list of its async parents, and a capability where it was asked
-   * for. Where in it they stand differs; what they are can be told from their maps.
+   * evaluation of the whole. One that awaits itself has not begun then: its function stands at its start.
    */
-  #followModule(module: number, follow: (promise: number) => void): void {
+  #followModule(address: number, found: Set<number>, follow: (promise: number) => void): void {
     const heap = this.#heap;
-    const { types } = heap.layout;
-    for (let offset = 8; offset < MODULE_SIZE; offset += 8) {
-      const value = heap.word(module, offset);
-      const type = heap.typeOf(value);
-      if (type === types.map && offset > MODULE_HEADER) return;
-      if (type === types.promise) follow(value);
-      else if (type !== -1 && type === types.arrayList) this.#followParents(value, follow);
-    }
+    const { module } = heap.layout;
+    const code = heap.word(address, module.code);
+    if (this.#isSuspended(code, true) && this.#suspended.get(code)?.continuation === 0) found.add(code);
+    else this.#followEvaluation(address, follow);
+  }
+
+  #followEvaluation(address: number, follow: (promise: number) => void): void {
+    const heap = this.#heap;
+    const { module } = heap.layout;
+    follow(heap.word(address, module.capability));
+    const parents = heap.word(address, module.parents);
+    if (heap.typeOf(parents) === heap.layout.types.arrayList) this.#followParents(parents, follow);
   }
 
   #followParents(list: number, follow: (promise: number) => void): void {
@@ -182,6 +213,3 @@ export class Awaiters {
     }
   }
 }
-
-const MODULE_SIZE = 200;
-const MODULE_HEADER = 40;

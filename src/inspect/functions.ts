@@ -1,11 +1,11 @@
 import type { Heap } from "./heap.ts";
-import { functionNameIn } from "./scope-info.ts";
+import { OwnNames } from "./own-name.ts";
+import { functionNameIn, isModuleScope } from "./scope-info.ts";
 import { placeIn, readScript } from "./scripts.ts";
 import type { Place, ScriptInfo } from "./scripts.ts";
 import { decodePositions, positionAt } from "./source-positions.ts";
 import type { SourcePositions } from "./source-positions.ts";
 
-const MAX_NAME = 1000;
 const MAX_TABLE = 1 << 20;
 /** `SharedFunctionInfo::function_data`, later `trusted_function_data`: the first field in every version of the table. */
 const FUNCTION_DATA = 8;
@@ -14,8 +14,10 @@ const INTERPRETED_BYTECODE = 8;
 
 /** A function as it was compiled: what all its closures share. */
 export interface FunctionInfo {
-  /** Empty for one without a name. */
+  /** By its text; empty for one without a name. A closure may have been given another. */
   readonly name: string;
+  /** It is the top level of a module, which has a start before its first `await`. */
+  readonly isModule: boolean;
   readonly script: ScriptInfo;
   /** Undefined where V8 has none: then lines are unknown. */
   readonly positions: SourcePositions | undefined;
@@ -28,9 +30,11 @@ export class Functions {
   readonly #heap: Heap;
   readonly #functions = new Map<number, FunctionInfo | undefined>();
   readonly #scripts = new Map<number, ScriptInfo>();
+  readonly #ownNames: OwnNames;
 
   constructor(heap: Heap) {
     this.#heap = heap;
+    this.#ownNames = new OwnNames(heap);
   }
 
   /** What a closure is made of; undefined where a part of it does not look as it should. */
@@ -42,6 +46,11 @@ export class Functions {
     const info = this.#read(shared);
     this.#functions.set(shared, info);
     return info;
+  }
+
+  /** What V8's stack traces call a closure: by its property, or else by its text. Empty where it has no name. */
+  nameOf(closure: number, info: FunctionInfo): string {
+    return this.#ownNames.of(closure) ?? info.name;
   }
 
   /** The place of the instruction at which a closure stands, by the offset in its bytecode. */
@@ -70,7 +79,14 @@ export class Functions {
     if (at === undefined || bytecode === undefined) return undefined;
     let script = this.#scripts.get(at);
     if (script === undefined) this.#scripts.set(at, (script = readScript(heap, at)));
-    return { name: this.#nameOf(shared), script, positions: this.#positionsOf(bytecode), places: new Map() };
+    const scope = heap.word(shared, heap.layout.fields.sharedName);
+    return {
+      name: this.#nameOf(scope),
+      isModule: heap.typeOf(scope) === types.scopeInfo && isModuleScope(heap, scope),
+      script,
+      positions: this.#positionsOf(bytecode),
+      places: new Map(),
+    };
   }
 
   /** The script of a function. On V8 11 a function that was debugged has its debug information in that place. */
@@ -88,11 +104,11 @@ export class Functions {
     return undefined;
   }
 
-  #nameOf(shared: number): string {
+  /** From its scope, or, where it has nothing else to keep there, from that place itself. */
+  #nameOf(scope: number): string {
     const heap = this.#heap;
-    const name = heap.word(shared, heap.layout.fields.sharedName);
-    if (heap.typeOf(name) === heap.layout.types.scopeInfo) return functionNameIn(heap, name);
-    return heap.string(name, MAX_NAME) ?? "";
+    if (heap.typeOf(scope) === heap.layout.types.scopeInfo) return functionNameIn(heap, scope);
+    return heap.name(scope) ?? "";
   }
 
   /** From the function's data to its bytecode: directly, or through what the interpreter or the compiler made of it. */

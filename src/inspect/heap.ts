@@ -14,6 +14,8 @@ const SLICED = 3;
 const THIN = 5;
 /** Longer than any source; what claims to be longer is no string. */
 const MAX_STRING = 1 << 29;
+/** At most so many characters of a name. */
+const MAX_NAME = 1000;
 
 /**
  * V8's heap in the memory of another process. Addresses of objects are tagged, as V8 writes them: odd. Every read may
@@ -77,6 +79,12 @@ export class Heap {
   isString(object: number): boolean {
     const type = this.typeOf(object);
     return type >= 0 && type < FIRST_NON_STRING;
+  }
+
+  /** A name: a string that is not too long; undefined for what is none, or empty. */
+  name(object: number): string | undefined {
+    const name = this.string(object, MAX_NAME);
+    return name === "" ? undefined : name;
   }
 
   /** The characters of a string, at most so many; undefined for what is none. */

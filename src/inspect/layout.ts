@@ -24,6 +24,13 @@ interface VersionLayout {
   /** `ScopeInfo` (src/objects/scope-info.tq): whether the flags are a Smi, and whether the positions come first. */
   readonly areScopeFlagsSmi: boolean;
   readonly arePositionsFirst: boolean;
+  /** `ScopeType::MODULE_SCOPE` (src/common/globals.h). */
+  readonly moduleScope: number;
+  /**
+   * `SourceTextModule` (src/objects/module.tq, source-text-module.tq): for whoever asked for its evaluation, its
+   * function, and the modules that wait for it.
+   */
+  readonly module: { readonly capability: number; readonly code: number; readonly parents: number };
   /**
    * From the chunk of 256 KB in which an object is to the heap that owns it: an offset in the chunk's header
    * (src/heap/memory-chunk-layout.h), or, where the header only points to the rest of it, that and an offset there
@@ -42,6 +49,8 @@ const versions: Readonly<Record<string, VersionLayout>> = {
     sourcePositions: 32,
     areScopeFlagsSmi: true,
     arePositionsFirst: false,
+    moduleScope: 3,
+    module: { capability: 48, code: 56, parents: 104 },
     heapOfChunk: [16],
     positionEntries: "signed",
   },
@@ -52,6 +61,8 @@ const versions: Readonly<Record<string, VersionLayout>> = {
     sourcePositions: 24,
     areScopeFlagsSmi: true,
     arePositionsFirst: false,
+    moduleScope: 3,
+    module: { capability: 48, code: 56, parents: 104 },
     heapOfChunk: [24],
     positionEntries: "signed",
   },
@@ -62,6 +73,8 @@ const versions: Readonly<Record<string, VersionLayout>> = {
     sourcePositions: 24,
     areScopeFlagsSmi: false,
     arePositionsFirst: true,
+    moduleScope: 5,
+    module: { capability: 48, code: 56, parents: 104 },
     heapOfChunk: [8, 64],
     positionEntries: "signed",
   },
@@ -72,6 +85,8 @@ const versions: Readonly<Record<string, VersionLayout>> = {
     sourcePositions: 24,
     areScopeFlagsSmi: false,
     arePositionsFirst: true,
+    moduleScope: 5,
+    module: { capability: 56, code: 64, parents: 112 },
     heapOfChunk: [8, 64],
     positionEntries: "flagged",
   },
@@ -93,7 +108,8 @@ export interface Types {
   readonly script: number;
   readonly module: number;
   readonly request: number;
-  readonly arrayList: number | undefined;
+  /** Before V8 12 a list is an array like any other. */
+  readonly arrayList: number;
   readonly byteArrays: readonly number[];
   readonly contexts: readonly [first: number, last: number];
   readonly functions: readonly [first: number, last: number];
@@ -112,6 +128,8 @@ export interface Fields {
 }
 
 export interface Layout extends VersionLayout {
+  /** Where the first entry of a `DescriptorArray` is. */
+  readonly descriptors: number;
   readonly types: Types;
   readonly fields: Fields;
 }
@@ -157,23 +175,29 @@ export function layoutOf(elf: ElfFile, v8: string): Layout {
     script: need("type_Script__SCRIPT_TYPE"),
     module: need("type_SourceTextModule__SOURCE_TEXT_MODULE_TYPE"),
     request: need("type_AsyncGeneratorRequest__ASYNC_GENERATOR_REQUEST_TYPE"),
-    arrayList: optional("type_ArrayList__ARRAY_LIST_TYPE"),
+    arrayList: need("type_ArrayList__ARRAY_LIST_TYPE", "type_FixedArray__FIXED_ARRAY_TYPE"),
     byteArrays: [byteArray, optional("type_TrustedByteArray__TRUSTED_BYTE_ARRAY_TYPE") ?? byteArray],
     contexts: [need("FirstContextType"), need("LastContextType")],
-    functions: [
-      optional("FirstJSFunctionType") ?? function_,
-      optional("LastJSFunctionType") ?? function_,
-    ],
+    functions: [optional("FirstJSFunctionType") ?? function_, optional("LastJSFunctionType") ?? function_],
   };
   const fields: Fields = {
     functionShared: need("class_JSFunction__shared__SharedFunctionInfo"),
     functionContext: need("class_JSFunction__context__Context"),
-    sharedScript: need("class_SharedFunctionInfo__raw_script__Tagged_Object_", "class_SharedFunctionInfo__raw_script__Object", "class_SharedFunctionInfo__script_or_debug_info__HeapObject", "class_SharedFunctionInfo__script__Object"),
-    sharedName: need("class_SharedFunctionInfo__name_or_scope_info__Tagged_NameOrScopeInfoT_", "class_SharedFunctionInfo__name_or_scope_info__Tagged_Object_", "class_SharedFunctionInfo__name_or_scope_info__Object"),
+    sharedScript: need(
+      "class_SharedFunctionInfo__raw_script__Tagged_Object_",
+      "class_SharedFunctionInfo__raw_script__Object",
+      "class_SharedFunctionInfo__script_or_debug_info__HeapObject",
+      "class_SharedFunctionInfo__script__Object",
+    ),
+    sharedName: need(
+      "class_SharedFunctionInfo__name_or_scope_info__Tagged_NameOrScopeInfoT_",
+      "class_SharedFunctionInfo__name_or_scope_info__Tagged_Object_",
+      "class_SharedFunctionInfo__name_or_scope_info__Object",
+    ),
     scriptName: need("class_Script__name__Object"),
     scriptSource: need("class_Script__source__Object"),
     bytecodeStart: need("class_BytecodeArray__data__uintptr_t"),
     mapInstanceType: need("class_Map__instance_type__uint16_t"),
   };
-  return { ...version, types, fields };
+  return { ...version, types, fields, descriptors: need("class_DescriptorArray__header_size__uintptr_t") };
 }

@@ -1,6 +1,7 @@
 import { readInAgreement } from "./agreement.ts";
 import type { Agreed } from "./agreement.ts";
 import type { AwaitGraph, Suspension, SuspendedFunction } from "./graph.ts";
+import type { FunctionInfo } from "./functions.ts";
 import { Heap } from "./heap.ts";
 import { Isolates } from "./isolates.ts";
 import type { Suspended } from "./suspended.ts";
@@ -23,15 +24,15 @@ function toGraph({ seen, changing }: Agreed, heap: Heap): AwaitGraph {
   const realms: number[] = [];
   const awaitedBy = new Map<number, SuspendedFunction[]>();
   const nodes = new Map<number, SuspendedFunction>();
-  for (const [address, { raw, info, place, task }] of seen) {
+  for (const [address, { raw, name, info, place, task }] of seen) {
     let realm = realms.indexOf(raw.map);
     if (realm < 0) realm = realms.push(raw.map) - 1;
     const awaiters: SuspendedFunction[] = [];
     awaitedBy.set(address, awaiters);
     nodes.set(address, {
-      name: info.name,
+      name,
       isGenerator: raw.isGenerator,
-      suspension: suspensionOf(raw),
+      suspension: suspensionOf(raw, info),
       script: info.script,
       place,
       task,
@@ -50,7 +51,11 @@ function toGraph({ seen, changing }: Agreed, heap: Heap): AwaitGraph {
   return { functions: [...nodes.values()] };
 }
 
-function suspensionOf({ isGenerator, isAwaiting, continuation }: Suspended): Suspension {
-  if (!isGenerator || isAwaiting) return "await";
-  return continuation === 0 ? "start" : "yield";
+/** Generators and modules have a first stop before their first statement; an async function runs up to its first await. */
+function suspensionOf(
+  { isGenerator, isAwaiting, continuation }: Suspended,
+  { isModule }: FunctionInfo,
+): Suspension {
+  if (continuation === 0 && (isGenerator || isModule)) return "start";
+  return isAwaiting ? "await" : "yield";
 }

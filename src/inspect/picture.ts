@@ -12,6 +12,7 @@ import type { TaskName } from "./tasks.ts";
 /** A suspended function, with all that is known of it. */
 export interface Seen {
   readonly raw: Suspended;
+  readonly name: string;
   readonly info: FunctionInfo;
   readonly place: Place | undefined;
   readonly awaiters: ReadonlySet<number>;
@@ -44,7 +45,8 @@ export function takePicture(memory: ProcessMemory, layout: Layout): Picture {
       continue;
     }
     const place = functions.placeOf(info, raw.bytecodeOffset);
-    seen.set(raw.address, { raw, info, place, awaiters: awaiters.of(raw), task: awaiters.taskOf(raw) });
+    const name = functions.nameOf(raw.closure, info);
+    seen.set(raw.address, { raw, name, info, place, awaiters: awaiters.of(raw), task: awaiters.taskOf(raw) });
   }
   return { seen, torn, bytes };
 }
