@@ -9,7 +9,7 @@ type ProjectConfig = NonNullable<TestProjectInlineConfiguration["test"]>;
 
 const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 
-/** Four kinds of tests: `npx vitest run --project unit` runs one kind. */
+/** Five kinds of tests: `npx vitest run --project unit` runs one kind. */
 const kind = (name: string, include: string[], timeout: number, more: ProjectConfig = {}) => ({
   extends: true as const,
   test: { name, include, exclude: never, testTimeout: timeout, hookTimeout: timeout, ...more },
@@ -18,6 +18,7 @@ const kind = (name: string, include: string[], timeout: number, more: ProjectCon
 const never = ["**/node_modules/**", "**/fixtures/**"];
 const property = "test/**/*.property.test.ts";
 const scenario = "test/scenarios/**/*.test.ts";
+const inspector = "test/inspect/**/*.test.ts";
 const consumers = ["test/consumers/**/*.test.ts", "test/house/readme.test.ts"];
 
 export default defineConfig({
@@ -32,8 +33,11 @@ export default defineConfig({
   },
   test: {
     projects: [
-      kind("unit", ["test/**/*.test.ts"], 10_000, { exclude: [...never, property, scenario, ...consumers] }),
-      kind("property", [property], 300_000),
+      kind("unit", ["test/**/*.test.ts"], 10_000, {
+        exclude: [...never, property, scenario, inspector, ...consumers],
+      }),
+      kind("property", [property], 300_000, { exclude: [...never, inspector] }),
+      kind("inspector", [inspector], 60_000, { globalSetup: ["test/inspect/setup.ts"] }),
       kind("scenario", [scenario], 90_000, { globalSetup: ["test/scenarios/setup.ts"] }),
       kind("consumers", consumers, 180_000, { globalSetup: ["test/consumers/setup.ts"] }),
     ],
