@@ -18,6 +18,8 @@ export interface Agreed {
   readonly wasIdle: boolean;
   readonly pictures: number;
   readonly bytes: number;
+  /** How many candidates did not hold together in the last picture. */
+  readonly torn: number;
 }
 
 /**
@@ -29,7 +31,7 @@ export function readInAgreement(memory: ProcessMemory, layout: Layout): Agreed {
   const before = activity(memory.root);
   let last = takePicture(memory, layout);
   if (before !== undefined && activity(memory.root) === before)
-    return { seen: last.seen, changing: new Set(), wasIdle: true, pictures: 1, bytes: last.bytes };
+    return { seen: last.seen, changing: new Set(), wasIdle: true, pictures: 1, bytes: last.bytes, torn: last.torn };
   let confirmed = new Map<number, number>();
   let stable = -1;
   let pictures = 1;
@@ -46,7 +48,7 @@ export function readInAgreement(memory: ProcessMemory, layout: Layout): Agreed {
   for (const address of last.seen.keys()) {
     if ((confirmed.get(address) ?? 0) < AGREEING - 1) changing.add(address);
   }
-  return { seen: last.seen, changing, wasIdle: false, pictures, bytes: last.bytes };
+  return { seen: last.seen, changing, wasIdle: false, pictures, bytes: last.bytes, torn: last.torn };
 }
 
 /** How often in a row each function has looked as it does now, after the first time. */
@@ -65,7 +67,8 @@ function countStable(counts: ReadonlyMap<number, number>): number {
   return count;
 }
 
-function isSame(a: Seen, b: Seen): boolean {
+/** Whether two looks at a function have shown the same. */
+export function isSame(a: Seen, b: Seen): boolean {
   return (
     a.raw.closure === b.raw.closure &&
     a.raw.continuation === b.raw.continuation &&

@@ -1,13 +1,20 @@
+import { Worker } from "node:worker_threads";
+import { InspectError } from "./errors.ts";
+import type { RefusalCode } from "./errors.ts";
+import { inflate } from "./flat-dump.ts";
+import type { FlatDump } from "./flat-dump.ts";
 import type { AwaitGraph } from "./graph.ts";
-import { groupStacks } from "./groups.ts";
 import type { StackGroup } from "./groups.ts";
-import { readMemory } from "./memory-reader.ts";
-import { openTarget } from "./target.ts";
 
 /** What is asked of a dump. */
 export interface DumpOptions {
   /** Whose: a process id. @default this process */
   readonly pid?: number;
+  /**
+   * Stops the other process while it is read, twice or more, each time for as long as one look takes. For a process so
+   * busy that too much of it is marked as changing. @default false
+   */
+  readonly stop?: boolean;
 }
 
 /** Where every suspended async function of a process waits, and who awaits whom. */
@@ -30,32 +37,64 @@ export interface DumpTarget {
   readonly arch: string;
   /** Nothing ran in it while it was read. */
   readonly wasIdle: boolean;
+  /** It had been stopped before anybody looked (SIGSTOP, a debugger), and was left so. */
+  readonly wasStopped: boolean;
+  /** How long it was stopped for the dump, in ms, each time; empty without `stop`. */
+  readonly stops: readonly number[];
 }
 
-/** Reads a process from where this runs: of another one, or of this one where it runs beside what it looks at. */
-export function readDump(pid: number | "self"): Dump {
-  const target = openTarget(pid);
-  try {
-    const { graph, agreed } = readMemory(target);
-    const changing = graph.functions.filter(({ isChanging }) => isChanging).length;
-    const lineless = graph.functions.filter(({ place }) => place === undefined).length;
-    return {
-      reader: "memory",
-      target: {
-        pid: pid === "self" ? process.pid : pid,
-        node: target.node,
-        v8: target.v8,
-        arch: target.arch,
-        wasIdle: agreed.wasIdle,
-      },
-      graph,
-      groups: groupStacks(graph.functions),
-      warnings: [
-        ...(changing === 0 ? [] : [`${changing} functions changed while they were read: marked as changing`]),
-        ...(lineless === 0 ? [] : [`of ${lineless} functions V8 has no lines`]),
-      ],
-    };
-  } finally {
-    target.memory.close();
-  }
+/** What the reader's thread is started with. */
+export interface ReaderData {
+  readonly pid: number | "self";
+  readonly stop: boolean;
+}
+
+/** What it answers. */
+export type ReaderAnswer =
+  | { readonly dump: FlatDump }
+  | { readonly refusal: { readonly code: RefusalCode; readonly message: string; readonly cause: unknown } };
+
+/**
+ * Reads where every suspended async function of a process waits, and who awaits whom: of any Node process that this
+ * one may read, or of this one itself. Nothing runs in the other process, and without `stop` nothing stops it. The
+ * reading is done in a thread of its own, so that the caller's event loop goes on; a main thread that is blocked can be
+ * looked at from a worker thread.
+ *
+ * @throws InspectError (as a rejection): its `code` says why the process cannot be read, its message what to do. Where
+ * the reader is not sure that it knows this V8, it refuses (`HF_LAYOUT_MISMATCH`) rather than print a wrong line.
+ * @example
+ * const { graph } = await dump({ pid: 4711 });
+ * for (const { name, script, place } of graph.functions) console.log(name, script.url, place?.line);
+ */
+export async function dump({ pid, stop = false }: DumpOptions = {}): Promise<Dump> {
+  const isSelf = pid === undefined || pid === process.pid;
+  if (stop && isSelf)
+    throw new InspectError(
+      "HF_CANNOT_STOP",
+      "a process that has stopped cannot read: of itself, dump without `stop`",
+    );
+  const answer = await askReader({ pid: isSelf ? "self" : pid, stop });
+  if ("dump" in answer) return inflate(answer.dump);
+  const { code, message, cause } = answer.refusal;
+  throw new InspectError(code, message, { cause });
+}
+
+/** The thread's file stands beside this one, with this one's ending: in the sources, and in the package. */
+const THREAD = import.meta.url.replace(/dump(\.[jt]s)$/, "reader-thread$1");
+
+function askReader(data: ReaderData): Promise<ReaderAnswer> {
+  return new Promise((resolve, reject) => {
+    const worker = new Worker(new URL(THREAD), {
+      name: "holdfast reader",
+      workerData: data,
+      // No preloads of the application, neither from its flags nor from NODE_OPTIONS.
+      env: {},
+      execArgv: ["--no-warnings"],
+    });
+    worker.once("message", resolve);
+    worker.once("error", reject);
+    worker.once("exit", (code) =>
+      reject(new Error(`the reader's thread ended with ${code} before it had read`)),
+    );
+  });
 }

@@ -9,6 +9,8 @@ import type { SourcePositions } from "./source-positions.ts";
 const MAX_TABLE = 1 << 20;
 /** `SharedFunctionInfo::function_data`, later `trusted_function_data`: the first field in every version of the table. */
 const FUNCTION_DATA = 8;
+/** `FixedArrayBase::length`, which a `BytecodeArray` has too, in every version of the table. */
+const BYTECODE_LENGTH = 8;
 /** `InterpreterData::bytecode_array`. */
 const INTERPRETED_BYTECODE = 8;
 
@@ -19,6 +21,8 @@ export interface FunctionInfo {
   /** It is the top level of a module, which has a start before its first `await`. */
   readonly isModule: boolean;
   readonly script: ScriptInfo;
+  /** In bytes. */
+  readonly bytecodeLength: number;
   /** Undefined where V8 has none: then lines are unknown. */
   readonly positions: SourcePositions | undefined;
   /** Of the script's source, per bytecode offset, once asked for. */
@@ -84,6 +88,7 @@ export class Functions {
       name: this.#nameOf(scope),
       isModule: heap.typeOf(scope) === types.scopeInfo && isModuleScope(heap, scope),
       script,
+      bytecodeLength: heap.smi(bytecode, BYTECODE_LENGTH),
       positions: this.#positionsOf(bytecode),
       places: new Map(),
     };

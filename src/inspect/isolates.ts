@@ -1,6 +1,5 @@
 import type { Heap } from "./heap.ts";
 import { mappings } from "./process-memory.ts";
-import type { Suspended } from "./suspended.ts";
 
 /*
  * A process has an isolate, V8's word for a heap with a thread of its own, for its main thread and for each worker
@@ -8,62 +7,92 @@ import type { Suspended } from "./suspended.ts";
  */
 
 const CHUNK = 1 << 18;
-/** An isolate holds its heap inside itself: a pointer this near to a heap is one into that isolate. */
+/** An isolate holds its heap inside itself, no further in than this: what stands before the heap is the isolate. */
 const ISOLATE_SIZE = 1 << 17;
+/** The stack of the main thread never grows beyond this, however it is limited: other things begin there. */
+const STACK_SIZE = 2 ** 27;
+/** A heap has so many chunks from its first moment on: what is met less often only looks like one. */
+const MIN_CHUNKS = 4;
 
-/** Tells isolates and realms apart, numbered as they are met; the main thread's isolate is number 0. */
+/** Tells isolates apart: the main thread's is number 0, the others are numbered as they stand in memory. */
 export class Isolates {
   readonly #heap: Heap;
-  readonly #byMap = new Map<number, number>();
-  /** Addresses of heaps. */
-  readonly #heaps: number[] = [];
+  /** Addresses of V8's `Heap` objects, that of the main thread first. */
+  readonly #heaps: readonly number[];
+  readonly #byChunk = new Map<number, number>();
+  /** The first chunks of each heap. */
+  readonly #chunks = new Map<number, number[]>();
 
+  /** Goes over all chunks of all heaps. */
   constructor(heap: Heap) {
     this.#heap = heap;
+    this.#heaps = this.#find();
   }
 
-  /** Each function's isolate. */
-  of(functions: Iterable<Suspended>): ReadonlyMap<number, number> {
-    const raw = new Map<number, number>();
-    for (const { address, map } of functions) raw.set(address, this.#ofMap(map));
-    const order = this.#order();
-    return new Map([...raw].map(([address, isolate]) => [address, order.indexOf(isolate)]));
+  /** How many there are; none where this is not the layout of V8's heap. */
+  get count(): number {
+    return this.#heaps.length;
   }
 
-  /** Maps belong to one realm of one isolate: looked up once for each, not for each function. */
-  #ofMap(map: number): number {
-    let isolate = this.#byMap.get(map);
-    if (isolate !== undefined) return isolate;
-    const { memory, layout } = this.#heap;
-    let at = map - (map % CHUNK);
-    for (const offset of layout.heapOfChunk) at = memory.word(at - (at % 8) + offset);
-    isolate = this.#heaps.indexOf(at);
-    if (isolate < 0) isolate = this.#heaps.push(at) - 1;
-    this.#byMap.set(map, isolate);
-    return isolate;
+  /** In which isolate an object is; undefined where its place is in no heap: then it is a copy of one, in a buffer. */
+  of(object: number): number | undefined {
+    const chunk = object - (object % CHUNK);
+    let index = this.#byChunk.get(chunk);
+    if (index === undefined) {
+      index = this.#heaps.indexOf(this.#heapOf(chunk));
+      this.#byChunk.set(chunk, index);
+    }
+    return index < 0 ? undefined : index;
   }
 
-  /** The main thread's first: the one that its stack speaks of most. */
-  #order(): number[] {
-    const all = this.#heaps.map((_, index) => index);
-    if (all.length < 2) return all;
-    const mentions = this.#mentionsOnMainStack();
-    return all.toSorted((a, b) => (mentions[b] ?? 0) - (mentions[a] ?? 0) || a - b);
+  /** Whether there is an object in each heap whose map is a map. */
+  hasMaps(): boolean {
+    return [...this.#chunks.values()].every((chunks) => chunks.some((chunk) => this.#hasMap(chunk)));
   }
 
-  #mentionsOnMainStack(): number[] {
-    const counts = this.#heaps.map(() => 0);
+  #hasMap(chunk: number): boolean {
     const { memory } = this.#heap;
-    const stack = mappings(memory.root).find(({ path }) => path === "[stack]");
-    if (stack === undefined) return counts;
-    const bytes = memory.bytes(stack.from, stack.to - stack.from);
-    if (bytes === undefined) return counts;
-    for (let at = 0; at + 8 <= bytes.length; at += 8) {
-      const word = bytes.readUInt32LE(at + 4) * 4_294_967_296 + bytes.readUInt32LE(at);
-      for (const [index, heap] of this.#heaps.entries()) {
-        if (Math.abs(word - heap) < ISOLATE_SIZE) counts[index] = (counts[index] ?? 0) + 1;
+    for (let at = chunk; at < chunk + CHUNK; at += 8) {
+      if (this.#heap.typeOfMap(memory.word(at)) >= 0) return true;
+    }
+    return false;
+  }
+
+  #heapOf(chunk: number): number {
+    const { memory, layout } = this.#heap;
+    let at = chunk;
+    for (const offset of layout.heapOfChunk) at = memory.word(at - (at % 8) + offset);
+    return at;
+  }
+
+  #find(): number[] {
+    for (const { from, to } of this.#heap.memory.heapRegions()) {
+      for (let at = Math.ceil(from / CHUNK) * CHUNK; at < to; at += CHUNK) {
+        const heap = this.#heapOf(at);
+        if (!(heap > CHUNK && heap % 8 === 0)) continue;
+        const own = this.#chunks.get(heap);
+        if (own === undefined) this.#chunks.set(heap, [at]);
+        else if (own.length < MIN_CHUNKS) own.push(at);
       }
     }
-    return counts;
+    for (const [heap, own] of this.#chunks) if (own.length < MIN_CHUNKS) this.#chunks.delete(heap);
+    const heaps = [...this.#chunks.keys()];
+    const main = heaps.find((heap) => this.#isOnMainStack(heap));
+    return heaps.toSorted((a, b) => Number(b === main) - Number(a === main) || a - b);
+  }
+
+  /**
+   * Whether an isolate belongs to the main thread: it keeps the bound that the stack must not grow over, and that is
+   * an address on the stack of its thread. The kernel has set up only one of those.
+   */
+  #isOnMainStack(heap: number): boolean {
+    const { memory } = this.#heap;
+    const stack = mappings(memory.root).find(({ path }) => path === "[stack]");
+    if (stack === undefined) return false;
+    for (let at = heap - ISOLATE_SIZE; at < heap; at += 8) {
+      const word = memory.word(at);
+      if (word < stack.to && word > stack.to - STACK_SIZE) return true;
+    }
+    return false;
   }
 }

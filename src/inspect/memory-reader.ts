@@ -1,30 +1,22 @@
-import { readInAgreement } from "./agreement.ts";
 import type { Agreed } from "./agreement.ts";
 import type { AwaitGraph, Suspension, SuspendedFunction } from "./graph.ts";
 import type { FunctionInfo } from "./functions.ts";
-import { Heap } from "./heap.ts";
-import { Isolates } from "./isolates.ts";
+import type { Isolates } from "./isolates.ts";
 import type { Suspended } from "./suspended.ts";
-import type { Target } from "./target.ts";
 
-/** A graph, and how it came about. */
-export interface MemoryReading {
-  readonly graph: AwaitGraph;
-  readonly agreed: Agreed;
-}
-
-/** Fills a graph from the memory of a process. */
-export function readMemory({ memory, layout }: Target): MemoryReading {
-  const agreed = readInAgreement(memory, layout);
-  return { graph: toGraph(agreed, new Heap(memory, layout)), agreed };
-}
-
-function toGraph({ seen, changing }: Agreed, heap: Heap): AwaitGraph {
-  const isolates = new Isolates(heap).of([...seen.values()].map(({ raw }) => raw));
+/** Makes a graph of what was read; without those functions whose isolate is the reader's own. */
+export function toGraph(
+  { seen, changing }: Agreed,
+  isolates: Isolates,
+  readers: ReadonlySet<number | undefined>,
+): AwaitGraph {
   const realms: number[] = [];
   const awaitedBy = new Map<number, SuspendedFunction[]>();
   const nodes = new Map<number, SuspendedFunction>();
   for (const [address, { raw, name, info, place, task }] of seen) {
+    const isolate = isolates.of(address);
+    // What is not in the heap of its map is a copy, in a buffer of whoever reads memory.
+    if (isolate === undefined || readers.has(isolate) || isolate !== isolates.of(raw.map)) continue;
     let realm = realms.indexOf(raw.map);
     if (realm < 0) realm = realms.push(raw.map) - 1;
     const awaiters: SuspendedFunction[] = [];
@@ -36,14 +28,14 @@ function toGraph({ seen, changing }: Agreed, heap: Heap): AwaitGraph {
       script: info.script,
       place,
       task,
-      isolate: isolates.get(address) ?? 0,
+      isolate,
       realm,
       awaitedBy: awaiters,
       isChanging: changing.has(address),
     });
   }
-  for (const [address, { awaiters }] of seen) {
-    for (const awaiter of awaiters) {
+  for (const address of nodes.keys()) {
+    for (const awaiter of seen.get(address)?.awaiters ?? []) {
       const node = nodes.get(awaiter);
       if (node !== undefined) awaitedBy.get(address)?.push(node);
     }

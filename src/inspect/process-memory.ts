@@ -1,9 +1,10 @@
 import { closeSync, openSync, readFileSync, readSync } from "node:fs";
-import { InspectError, systemCode } from "./errors.ts";
+import { systemCode } from "./errors.ts";
 
+/** What is read and kept at once; the kernel's own pages are as large, or larger. */
 const PAGE = 4096;
-/** User space ends here on x86-64 and arm64. */
-const ADDRESS_LIMIT = 2 ** 47;
+/** User space ends here: on arm64 at 48 bits, on x86-64 before that. */
+const ADDRESS_LIMIT = 2 ** 48;
 /** 64-bit words of `/proc/PID/pagemap` that are read at once. */
 const PAGEMAP_WORDS = 131_072;
 /** Present, or swapped out: the two uppermost bits of a pagemap word (proc_pid_pagemap(5)). */
@@ -27,14 +28,10 @@ export class ProcessMemory {
   #lastPage = -1;
   #last: Buffer | undefined;
 
-  /** `pid` or "self". Throws `InspectError`. */
+  /** `pid` or "self". Throws what `open` throws. */
   constructor(pid: number | "self") {
     this.root = `/proc/${pid}`;
-    try {
-      this.#fd = openSync(`${this.root}/mem`, "r");
-    } catch (error) {
-      throw cannotOpen(pid, error);
-    }
+    this.#fd = openSync(`${this.root}/mem`, "r");
   }
 
   close(): void {
@@ -119,28 +116,29 @@ export class ProcessMemory {
       return [...regions];
     }
     try {
-      return regions.flatMap((region) => [...touchedIn(region, fd)]);
+      const page = kernelPage();
+      return regions.flatMap((region) => [...touchedIn(region, fd, page)]);
     } finally {
       closeSync(fd);
     }
   }
 }
 
-function* touchedIn({ from, to }: Region, fd: number): Generator<Region> {
+function* touchedIn({ from, to }: Region, fd: number, pageSize: number): Generator<Region> {
   const buffer = Buffer.allocUnsafe(PAGEMAP_WORDS * 8);
   let start = -1;
-  for (let at = from; at < to; at += PAGEMAP_WORDS * PAGE) {
-    const pages = Math.min(PAGEMAP_WORDS, (to - at) / PAGE);
+  for (let at = from; at < to; at += PAGEMAP_WORDS * pageSize) {
+    const pages = Math.min(PAGEMAP_WORDS, (to - at) / pageSize);
     let read = 0;
     try {
-      read = readSync(fd, buffer, 0, pages * 8, (at / PAGE) * 8);
+      read = readSync(fd, buffer, 0, pages * 8, (at / pageSize) * 8);
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
       // What cannot be asked for is taken to have content.
     }
     for (let page = 0; page < pages; page++) {
       const hasContent = page * 8 >= read || ((buffer[page * 8 + 7] as number) & HAS_CONTENT) !== 0;
-      const address = at + page * PAGE;
+      const address = at + page * pageSize;
       if (hasContent) {
         if (start < 0) start = address;
       } else if (start >= 0) {
@@ -150,6 +148,21 @@ function* touchedIn({ from, to }: Region, fd: number): Generator<Region> {
     }
   }
   if (start >= 0) yield { from: start, to };
+}
+
+/** `AT_PAGESZ` of the auxiliary vector (getauxval(3)). */
+const PAGE_SIZE = 6n;
+let kernelPageSize: number | undefined;
+
+/** The size of a page as the kernel of this machine counts them: 64 KB on some with arm64. */
+function kernelPage(): number {
+  if (kernelPageSize !== undefined) return kernelPageSize;
+  const vector = readFileSync("/proc/self/auxv");
+  let size = PAGE;
+  for (let at = 0; at + 16 <= vector.length; at += 16) {
+    if (vector.readBigUInt64LE(at) === PAGE_SIZE) size = Number(vector.readBigUInt64LE(at + 8));
+  }
+  return (kernelPageSize = size);
 }
 
 /** One line of `/proc/PID/maps`. */
@@ -171,17 +184,4 @@ export function mappings(root: string): Mapping[] {
       const hex = (text: string): number => Number.parseInt(text, 16);
       return { from: hex(from), to: hex(to), rights, offset: hex(offset), path };
     });
-}
-
-function cannotOpen(pid: number | "self", cause: unknown): InspectError {
-  const code = systemCode(cause);
-  if (code === "ENOENT" || code === "ESRCH")
-    return new InspectError("HF_NO_SUCH_PROCESS", `no process has the pid ${pid}`, { cause });
-  return new InspectError(
-    "HF_NOT_ALLOWED",
-    `the memory of process ${pid} may not be read (${code ?? "unknown"}): it belongs to another user, has taken on ` +
-      "other rights (setuid), or /proc/sys/kernel/yama/ptrace_scope is above 0. Run this as the same user, or as root " +
-      "with CAP_SYS_PTRACE",
-    { cause },
-  );
 }

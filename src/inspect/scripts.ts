@@ -55,12 +55,21 @@ export function placeIn(script: ScriptInfo, position: number): Place | undefined
   };
 }
 
+/** The offset in the source of a place that `placeIn` gave; undefined without a source. */
+export function offsetOf(script: ScriptInfo, { line, column }: Place): number | undefined {
+  if (script.source === undefined) return undefined;
+  const row = line - 1 - script.lineOffset;
+  const start = startsOf(script, script.source)[row];
+  return start === undefined ? undefined : start + column - 1 - (row === 0 ? script.columnOffset : 0);
+}
+
 /** Where lines begin: after \n, \r\n, \r, and the two separators of Unicode, as in ECMAScript. */
 function startsOf(script: ScriptInfo, source: string): readonly number[] {
   let starts = lineStarts.get(script);
   if (starts === undefined) {
     const found = [0];
-    for (const match of source.matchAll(/\r\n|[\n\r\u2028\u2029]/g)) found.push(match.index + match[0].length);
+    for (const match of source.matchAll(/\r\n|[\n\r\u2028\u2029]/g))
+      found.push(match.index + match[0].length);
     lineStarts.set(script, (starts = found));
   }
   return starts;

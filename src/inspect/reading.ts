@@ -1,0 +1,112 @@
+import { readInAgreement } from "./agreement.ts";
+import type { Agreed } from "./agreement.ts";
+import { canariesIn, isCanaryRight } from "./canary.ts";
+import type { Dump } from "./dump.ts";
+import { groupStacks } from "./groups.ts";
+import { Heap } from "./heap.ts";
+import { Isolates } from "./isolates.ts";
+import { Keeper } from "./keeper.ts";
+import { toGraph } from "./memory-reader.ts";
+import { statusOf } from "./process-status.ts";
+import { readStopped } from "./stopped.ts";
+import { openTarget, refuseGone, toRefusal } from "./target.ts";
+import type { Target } from "./target.ts";
+import { refuseWrongCanary, verify } from "./verify.ts";
+
+/** The script of the reader's own suspended function. */
+const CANARY = import.meta.url.replace(/reading(\.[jt]s)$/, "canary$1");
+/** A full collection of the reader's own may move its function in the moment in which it is looked at. */
+const MAX_TRIES = 3;
+/** Where the architecture is one that somebody has tried. */
+const TRIED = "x64";
+
+/**
+ * Reads a process from the thread in which this is called: another process, or this one, whose other threads are then
+ * looked at. Throws `InspectError`.
+ */
+export function readDump(pid: number | "self"): Dump {
+  return withTarget(pid, (target) => {
+    let agreed = readInAgreement(target.memory, target.layout);
+    for (let tries = 1; pid === "self" && !isCanaryRight(agreed.seen, CANARY) && tries < MAX_TRIES; tries++)
+      agreed = readInAgreement(target.memory, target.layout);
+    return toDump(target, agreed, []);
+  });
+}
+
+/** The same, while the process is stopped for as long as each look at it takes. */
+export async function readDumpStopped(pid: number): Promise<Dump> {
+  const status = statusOf(pid);
+  const target = openTarget(pid);
+  try {
+    // It does not move, and is not ours to wake.
+    if (target.wasStopped) return toDump(target, readInAgreement(target.memory, target.layout), []);
+    const keeper = await Keeper.start(pid);
+    try {
+      const { agreed, stops } = await readStopped(target, keeper);
+      return toDump(target, agreed, stops);
+    } finally {
+      await keeper.close();
+    }
+  } catch (error) {
+    throw toRefusal(pid, status, error);
+  } finally {
+    target.memory.close();
+  }
+}
+
+function withTarget<T>(pid: number | "self", read: (target: Target) => T): T {
+  const status = statusOfAny(pid);
+  const target = openTarget(pid);
+  try {
+    return read(target);
+  } catch (error) {
+    throw status === undefined ? error : toRefusal(pid, status, error);
+  } finally {
+    target.memory.close();
+  }
+}
+
+/** Before it is known whether there is such a process at all. */
+function statusOfAny(pid: number | "self"): ReturnType<typeof statusOf> | undefined {
+  return process.platform === "linux" && (pid === "self" || pid > 0) ? statusOf(pid) : undefined;
+}
+
+function toDump(target: Target, agreed: Agreed, stops: readonly number[]): Dump {
+  refuseGone(target);
+  const { pid, memory, layout, node, v8, arch, wasStopped } = target;
+  const heap = new Heap(memory, layout);
+  const isolates = new Isolates(heap);
+  verify(heap, isolates, agreed);
+  const readers = new Set<number | undefined>();
+  if (pid === "self") {
+    if (!isCanaryRight(agreed.seen, CANARY)) refuseWrongCanary();
+    for (const { address } of canariesIn(agreed.seen.values(), CANARY)) readers.add(isolates.of(address));
+  }
+  const graph = toGraph(agreed, isolates, readers);
+  // What was read of the isolates may be of a process that was just ending.
+  refuseGone(target);
+  const changing = graph.functions.filter(({ isChanging }) => isChanging).length;
+  const lineless = graph.functions.filter(({ place }) => place === undefined).length;
+  return {
+    reader: "memory",
+    target: {
+      pid: pid === "self" ? process.pid : pid,
+      node,
+      v8,
+      arch,
+      wasIdle: agreed.wasIdle,
+      wasStopped,
+      stops,
+    },
+    graph,
+    groups: groupStacks(graph.functions),
+    warnings: [
+      ...(arch === TRIED ? [] : [`nobody has tried this on ${arch}: the layout is the one in the table`]),
+      ...(wasStopped
+        ? ["the process is stopped, and was before: it does not run until it gets SIGCONT"]
+        : []),
+      ...(changing === 0 ? [] : [`${changing} functions changed while they were read: marked as changing`]),
+      ...(lineless === 0 ? [] : [`of ${lineless} functions V8 has no lines`]),
+    ],
+  };
+}

@@ -1,0 +1,77 @@
+import type { Agreed } from "./agreement.ts";
+import { InspectError } from "./errors.ts";
+import type { Heap } from "./heap.ts";
+import type { Isolates } from "./isolates.ts";
+import type { Seen } from "./picture.ts";
+import { offsetOf } from "./scripts.ts";
+
+/** How far before a place a `for await`, or an `await using` of the block that ends there, is looked for. */
+const MAX_BEFORE = 2000;
+
+/**
+ * Looks at whether what was read can be true of a V8 as the table has it. Throws `InspectError` (`HF_LAYOUT_MISMATCH`):
+ * a wrong line is worse than none.
+ */
+export function verify(heap: Heap, isolates: Isolates, { seen, changing, wasIdle, torn }: Agreed): void {
+  if (isolates.count === 0) throw mismatch("no heap of V8 was found where it should be");
+  if (!isolates.hasMaps()) throw mismatch("its heap holds no maps that describe themselves");
+  // Each candidate goes from the function to what its closures share, to its script and to its bytecode.
+  if (wasIdle && torn > seen.size)
+    throw mismatch(`of ${torn + seen.size} suspended functions, ${torn} lead to no script or no bytecode`);
+  const sure = [...seen.values()].filter(({ raw }) => !changing.has(raw.address));
+  for (const { raw, info } of sure) {
+    if (!isMetaMap(heap, heap.word(raw.map, 0))) throw mismatch(`the map of ${nameOf(info.name)} is none`);
+    if (!(raw.bytecodeOffset >= 0 && raw.bytecodeOffset < info.bytecodeLength))
+      throw mismatch(`${nameOf(info.name)} stands outside of its bytecode`);
+  }
+  refuseStrangePlaces(sure);
+}
+
+/** A map's map is its own map. */
+export function isMetaMap(heap: Heap, map: number): boolean {
+  return heap.typeOfMap(map) === heap.layout.types.map && heap.word(map, 0) === map;
+}
+
+/** Where a function is suspended its source says so. A place that does not read like one may be right; most are not. */
+function refuseStrangePlaces(sure: readonly Seen[]): void {
+  const looks = new Map<string, boolean>();
+  for (const one of sure) {
+    const { place, info } = one;
+    if (place === undefined) continue;
+    const key = `${info.script.url}:${place.line}:${place.column}`;
+    if (looks.has(key)) continue;
+    const isFitting = readsLikeOne(one);
+    if (isFitting !== undefined) looks.set(key, isFitting);
+  }
+  const strange = [...looks].filter(([, isFitting]) => !isFitting).map(([key]) => key);
+  if (strange.length * 2 > looks.size)
+    throw mismatch(`at ${strange.length} of ${looks.size} places there is no await, as at ${strange[0]}`);
+}
+
+function readsLikeOne({ place, info, raw }: Seen): boolean | undefined {
+  const { source } = info.script;
+  // At its beginning an async generator has not come to a word of its own.
+  if (source === undefined || place === undefined || (raw.isGenerator && raw.continuation === 0))
+    return undefined;
+  const at = offsetOf(info.script, place);
+  if (at === undefined) return undefined;
+  if (/^(await|yield|return)\b/.test(source.slice(at, at + 7))) return true;
+  return /\bfor\s+await\b|\bawait\s+using\b/.test(source.slice(Math.max(0, at - MAX_BEFORE), at));
+}
+
+function nameOf(name: string): string {
+  return name === "" ? "a function without a name" : name;
+}
+
+function mismatch(what: string): InspectError {
+  return new InspectError(
+    "HF_LAYOUT_MISMATCH",
+    `the memory of this process is not laid out as its version of V8 should have it: ${what}. Nothing of it can be ` +
+      "relied upon. Please report it, with the version and the origin of this Node",
+  );
+}
+
+/** Throws `InspectError`: of the reader's own function something else was read than is there. */
+export function refuseWrongCanary(): never {
+  throw mismatch("the reader did not find a function of its own where that waits");
+}
