@@ -41,7 +41,7 @@ const CHURN_LENGTH = 1000;
 function settleDown(): void {
   let garbage: unknown[] = [];
   for (let bytes = 0; bytes < CHURN; bytes += CHURN_LENGTH * 8) {
-    garbage = Array.from({ length: CHURN_LENGTH }, () => garbage.length);
+    garbage = Array<unknown>(CHURN_LENGTH).fill(garbage.length);
   }
 }
 

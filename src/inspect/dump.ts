@@ -5,6 +5,7 @@ import { inflate } from "./flat-dump.ts";
 import type { FlatDump } from "./flat-dump.ts";
 import type { AwaitGraph } from "./graph.ts";
 import type { StackGroup } from "./groups.ts";
+import type { TaskLines } from "./task-lines.ts";
 
 /** What is asked of a dump. */
 export interface DumpOptions {
@@ -47,11 +48,17 @@ export interface DumpTarget {
 export interface ReaderData {
   readonly pid: number | "self";
   readonly stop: boolean;
+  /**
+   * The whole dump, at once; or only the lines at which tasks of holdfast stand, when the thread is told "go": it is
+   * started earlier, and has then read once to no purpose but that its code is compiled. @default "dump"
+   */
+  readonly want?: "dump" | "tasks";
 }
 
 /** What it answers. */
 export type ReaderAnswer =
   | { readonly dump: FlatDump }
+  | { readonly tasks: readonly TaskLines[] }
   | { readonly refusal: { readonly code: RefusalCode; readonly message: string; readonly cause: unknown } };
 
 /**
@@ -75,6 +82,7 @@ export async function dump({ pid, stop = false }: DumpOptions = {}): Promise<Dum
     );
   const answer = await askReader({ pid: isSelf ? "self" : pid, stop });
   if ("dump" in answer) return inflate(answer.dump);
+  if (!("refusal" in answer)) throw new TypeError("the reader's thread has answered something else");
   const { code, message, cause } = answer.refusal;
   throw new InspectError(code, message, { cause });
 }

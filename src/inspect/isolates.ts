@@ -1,4 +1,5 @@
 import type { Heap } from "./heap.ts";
+import { CHUNK, heapChunks } from "./heap-chunks.ts";
 import { mappings } from "./process-memory.ts";
 
 /*
@@ -6,27 +7,27 @@ import { mappings } from "./process-memory.ts";
  * thread; an isolate has a realm for its own globals and for each vm context.
  */
 
-const CHUNK = 1 << 18;
 /** An isolate holds its heap inside itself, no further in than this: what stands before the heap is the isolate. */
 const ISOLATE_SIZE = 1 << 17;
 /** The stack of the main thread never grows beyond this, however it is limited: other things begin there. */
 const STACK_SIZE = 2 ** 27;
-/** A heap has so many chunks from its first moment on: what is met less often only looks like one. */
-const MIN_CHUNKS = 4;
-
 /** Tells isolates apart: the main thread's is number 0, the others are numbered as they stand in memory. */
 export class Isolates {
   readonly #heap: Heap;
   /** Addresses of V8's `Heap` objects, that of the main thread first. */
   readonly #heaps: readonly number[];
+  readonly #chunks: ReadonlyMap<number, readonly number[]>;
   readonly #byChunk = new Map<number, number>();
-  /** The first chunks of each heap. */
-  readonly #chunks = new Map<number, number[]>();
 
   /** Goes over all chunks of all heaps. */
   constructor(heap: Heap) {
     this.#heap = heap;
-    this.#heaps = this.#find();
+    this.#chunks = heapChunks(heap);
+    const heaps = [...this.#chunks.keys()];
+    const main = heaps.find((one) => this.#isOnMainStack(one));
+    this.#heaps = heaps.toSorted((a, b) => Number(b === main) - Number(a === main) || a - b);
+    for (const [one, chunks] of this.#chunks)
+      for (const chunk of chunks) this.#byChunk.set(chunk, this.#heaps.indexOf(one));
   }
 
   /** How many there are; none where this is not the layout of V8's heap. */
@@ -36,13 +37,7 @@ export class Isolates {
 
   /** In which isolate an object is; undefined where its place is in no heap: then it is a copy of one, in a buffer. */
   of(object: number): number | undefined {
-    const chunk = object - (object % CHUNK);
-    let index = this.#byChunk.get(chunk);
-    if (index === undefined) {
-      index = this.#heaps.indexOf(this.#heapOf(chunk));
-      this.#byChunk.set(chunk, index);
-    }
-    return index < 0 ? undefined : index;
+    return this.#byChunk.get(object - (object % CHUNK));
   }
 
   /** Whether there is an object in each heap whose map is a map. */
@@ -56,29 +51,6 @@ export class Isolates {
       if (this.#heap.typeOfMap(memory.word(at)) >= 0) return true;
     }
     return false;
-  }
-
-  #heapOf(chunk: number): number {
-    const { memory, layout } = this.#heap;
-    let at = chunk;
-    for (const offset of layout.heapOfChunk) at = memory.word(at - (at % 8) + offset);
-    return at;
-  }
-
-  #find(): number[] {
-    for (const { from, to } of this.#heap.memory.heapRegions()) {
-      for (let at = Math.ceil(from / CHUNK) * CHUNK; at < to; at += CHUNK) {
-        const heap = this.#heapOf(at);
-        if (!(heap > CHUNK && heap % 8 === 0)) continue;
-        const own = this.#chunks.get(heap);
-        if (own === undefined) this.#chunks.set(heap, [at]);
-        else if (own.length < MIN_CHUNKS) own.push(at);
-      }
-    }
-    for (const [heap, own] of this.#chunks) if (own.length < MIN_CHUNKS) this.#chunks.delete(heap);
-    const heaps = [...this.#chunks.keys()];
-    const main = heaps.find((heap) => this.#isOnMainStack(heap));
-    return heaps.toSorted((a, b) => Number(b === main) - Number(a === main) || a - b);
   }
 
   /**

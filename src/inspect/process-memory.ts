@@ -3,6 +3,9 @@ import { systemCode } from "./errors.ts";
 
 /** What is read and kept at once; the kernel's own pages are as large, or larger. */
 const PAGE = 4096;
+/** What is kept stands in slabs of 256 pages. */
+const SLAB_BITS = 8;
+const SLAB_MASK = (1 << SLAB_BITS) - 1;
 /** User space ends here: on arm64 at 48 bits, on x86-64 before that. */
 const ADDRESS_LIMIT = 2 ** 48;
 /** 64-bit words of `/proc/PID/pagemap` that are read at once. */
@@ -24,9 +27,15 @@ export interface Region {
 export class ProcessMemory {
   readonly root: string;
   readonly #fd: number;
-  #pages = new Map<number, Buffer | undefined>();
+  /** By the number of a page: which slot it was read into, or -1. */
+  #slots = new Map<number, number>();
+  #filled = 0;
+  readonly #slabs: Buffer[] = [];
+  /** The slabs again, by words. */
+  readonly #words: Uint32Array[] = [];
   #lastPage = -1;
-  #last: Buffer | undefined;
+  #lastSlot = -1;
+  #last: Uint32Array = new Uint32Array(0);
 
   /** `pid` or "self". Throws what `open` throws. */
   constructor(pid: number | "self") {
@@ -40,9 +49,10 @@ export class ProcessMemory {
 
   /** Forgets what was read. */
   forget(): void {
-    this.#pages = new Map();
+    this.#slots = new Map();
+    this.#filled = 0;
     this.#lastPage = -1;
-    this.#last = undefined;
+    this.#lastSlot = -1;
   }
 
   /** Reads past the pages that are kept. Returns how many bytes there were, 0 for an address that is not mapped. */
@@ -64,35 +74,54 @@ export class ProcessMemory {
 
   /** A 64-bit word at an address that is a multiple of eight; NaN where nothing is mapped. */
   word(address: number): number {
-    const page = this.#page(address);
-    if (page === undefined) return Number.NaN;
-    const at = address % PAGE;
-    return page.readUInt32LE(at + 4) * 4_294_967_296 + page.readUInt32LE(at);
+    const at = this.#find(address);
+    if (at < 0) return Number.NaN;
+    return (this.#last[at + 1] as number) * 4_294_967_296 + (this.#last[at] as number);
   }
 
   /** A 32-bit word at an address that is a multiple of four; NaN where nothing is mapped. */
   u32(address: number): number {
-    return this.#page(address)?.readUInt32LE(address % PAGE) ?? Number.NaN;
+    const at = this.#find(address);
+    return at < 0 ? Number.NaN : (this.#last[at] as number);
   }
 
+  /** A 16-bit word at an address that is a multiple of two; NaN where nothing is mapped. */
   u16(address: number): number {
-    return this.#page(address)?.readUInt16LE(address % PAGE) ?? Number.NaN;
+    const at = this.#find(address);
+    if (at < 0) return Number.NaN;
+    const both = this.#last[at] as number;
+    return address % 4 < 2 ? both & 0xffff : both >>> 16;
   }
 
-  #page(address: number): Buffer | undefined {
+  /** Where in the slabs a word of an address is, as an index of 32 bits into `#last`; -1 where nothing is mapped. */
+  #find(address: number): number {
     // What is no address at all may be asked for, too: words are looked at before it is known what they are.
-    if (!(address < ADDRESS_LIMIT)) return undefined;
+    if (!(address < ADDRESS_LIMIT)) return -1;
     const number = Math.floor(address / PAGE);
-    if (number === this.#lastPage) return this.#last;
-    let page = this.#pages.get(number);
-    if (page === undefined && !this.#pages.has(number)) {
-      const buffer = Buffer.allocUnsafeSlow(PAGE);
-      page = this.readInto(buffer, PAGE, number * PAGE) === PAGE ? buffer : undefined;
-      this.#pages.set(number, page);
+    if (number !== this.#lastPage) {
+      let slot = this.#slots.get(number);
+      if (slot === undefined) this.#slots.set(number, (slot = this.#fill(number)));
+      this.#lastPage = number;
+      this.#lastSlot = slot;
+      if (slot >= 0) this.#last = this.#words[slot >> SLAB_BITS] as Uint32Array;
     }
-    this.#lastPage = number;
-    this.#last = page;
-    return page;
+    if (this.#lastSlot < 0) return -1;
+    return (((this.#lastSlot & SLAB_MASK) * PAGE) >> 2) + ((address - number * PAGE) >> 2);
+  }
+
+  /** Reads a page into the next slot; -1 where it is not mapped. Slabs outlive `forget()`: making them is slow. */
+  #fill(number: number): number {
+    const slot = this.#filled;
+    const index = slot >> SLAB_BITS;
+    let slab = this.#slabs[index];
+    if (slab === undefined) {
+      this.#slabs.push((slab = Buffer.allocUnsafeSlow(PAGE << SLAB_BITS)));
+      this.#words.push(new Uint32Array(slab.buffer, slab.byteOffset, slab.length >> 2));
+    }
+    const start = (slot & SLAB_MASK) * PAGE;
+    if (this.readInto(slab.subarray(start, start + PAGE), PAGE, number * PAGE) !== PAGE) return -1;
+    this.#filled++;
+    return slot;
   }
 
   /** The anonymous memory that it may write to and has touched: where a heap may be. */

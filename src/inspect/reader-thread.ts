@@ -1,22 +1,41 @@
-import { parentPort, workerData } from "node:worker_threads";
+import { parentPort, receiveMessageOnPort, workerData } from "node:worker_threads";
+import type { MessagePort } from "node:worker_threads";
 import { plantCanary } from "./canary.ts";
 import type { ReaderAnswer, ReaderData } from "./dump.ts";
 import { InspectError } from "./errors.ts";
 import { flatten } from "./flat-dump.ts";
-import { readDump, readDumpStopped } from "./reading.ts";
+import { readDump, readDumpStopped, warmUp } from "./reading.ts";
+import { taskLines } from "./task-lines.ts";
 
 /* The reader's thread: reads once, answers, and ends. */
 
 async function answer(): Promise<ReaderAnswer> {
-  const { pid, stop } = workerData as ReaderData;
+  const { pid, stop, want } = workerData as ReaderData;
   plantCanary();
+  if (want === "tasks") await untilGo(pid);
   try {
-    return { dump: flatten(stop && pid !== "self" ? await readDumpStopped(pid) : readDump(pid)) };
+    const dump = stop && pid !== "self" ? await readDumpStopped(pid) : readDump(pid);
+    return want === "tasks" ? { tasks: taskLines(dump.graph) } : { dump: flatten(dump) };
   } catch (error) {
     if (!(error instanceof InspectError)) throw error;
     const { code, message, cause } = error;
     return { refusal: { code, message, cause } };
   }
+}
+
+async function untilGo(pid: number | "self"): Promise<void> {
+  const port = parentPort as MessagePort;
+  if (receiveMessageOnPort(port) !== undefined) return;
+  const go = new Promise((resolve) => {
+    port.once("message", resolve);
+  });
+  try {
+    warmUp(pid);
+  } catch (error) {
+    // That will be said when it is asked for.
+    if (!(error instanceof InspectError)) throw error;
+  }
+  await go;
 }
 
 void answer().then((message) => {

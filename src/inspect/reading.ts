@@ -7,6 +7,7 @@ import { Heap } from "./heap.ts";
 import { Isolates } from "./isolates.ts";
 import { Keeper } from "./keeper.ts";
 import { toGraph } from "./memory-reader.ts";
+import { takePicture } from "./picture.ts";
 import { statusOf } from "./process-status.ts";
 import { readStopped } from "./stopped.ts";
 import { openTarget, refuseGone, toRefusal } from "./target.ts";
@@ -33,7 +34,12 @@ export function readDump(pid: number | "self"): Dump {
   });
 }
 
-/** The same, while the process is stopped for as long as each look at it takes. */
+/** Looks at a process once, to no purpose but that the code for it is compiled when time matters. */
+export function warmUp(pid: number | "self"): void {
+  withTarget(pid, ({ memory, layout }) => takePicture(memory, layout));
+}
+
+/** Reads another process while it is stopped, for as long as each look at it takes. Rejects with `InspectError`. */
 export async function readDumpStopped(pid: number): Promise<Dump> {
   const status = statusOf(pid);
   const target = openTarget(pid);

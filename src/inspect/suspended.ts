@@ -1,4 +1,5 @@
 import type { Heap } from "./heap.ts";
+import { objectRegions } from "./heap-chunks.ts";
 
 /*
  * `JSGeneratorObject` and its two children for async functions and async generators (src/objects/js-generator.tq): the
@@ -70,7 +71,7 @@ export function scan(heap: Heap): Scan {
   const buffer = Buffer.alloc(CHUNK + SIZE);
   const { asyncFunction, asyncGenerator } = heap.layout.types;
   let bytes = 0;
-  for (const { from, to } of memory.heapRegions()) {
+  for (const { from, to } of objectRegions(heap)) {
     for (let at = from; at < to; at += CHUNK) {
       const size = memory.readInto(buffer, Math.min(CHUNK + SIZE, to - at), at);
       bytes += Math.min(size, CHUNK);

@@ -4,6 +4,7 @@ import { describeError } from "../core/errors.ts";
 import type { ErrorInfo } from "../core/errors.ts";
 import type { ScopeStats, TaskInfo } from "../core/info.ts";
 import type { Scope } from "../core/types.ts";
+import type { TaskLines } from "../inspect/task-lines.ts";
 import { toReport } from "./report.ts";
 import type { EndCause, ProcessReport, UncaughtReport } from "./report.ts";
 import { isTerminal, say, toJson, toText, toUncaughtText } from "./words.ts";
@@ -104,7 +105,10 @@ export class Account {
   report(
     exitCode: number,
     abandoned: readonly TaskInfo[],
-    more: Pick<ProcessReport, "forcedBy" | "blocked"> & { readonly errors?: readonly ErrorInfo[] } = {},
+    more: Pick<ProcessReport, "forcedBy" | "blocked"> & {
+      readonly errors?: readonly ErrorInfo[];
+      readonly lines?: readonly TaskLines[];
+    } = {},
   ): ProcessReport {
     const end = this.#scope.stats();
     const base = this.#base ?? end;

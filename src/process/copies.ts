@@ -4,6 +4,8 @@
  * does not know alone.
  */
 
+import type { TaskLines } from "../inspect/task-lines.ts";
+
 /** What every copy can see. */
 export interface Registry {
   /** The URL of each copy, in the order in which they were loaded. */
@@ -21,6 +23,8 @@ export interface Interruption {
   /** The second signal, which was not dealt with; absent where the deadline is over. */
   readonly forcedBy?: string;
   readonly exitCode: number;
+  /** At which lines tasks stand, as far as that is known. */
+  readonly lines?: readonly TaskLines[];
 }
 
 const KEY = Symbol.for("holdfast");

@@ -35,9 +35,12 @@ const TAIL = 1100;
 /** How much later than the main thread the guard acts, in ms. */
 const GUARD_DELAY = 150;
 
+/** From the end of grace until the guard acts, in ms. */
+export const GUARD_TAIL: number = TAIL + GUARD_DELAY;
+
 /** From a signal until the guard acts, in ms. */
 export function guardLimit({ notReadyFor, drain, grace }: Limits): number {
-  return notReadyFor + drain + grace + TAIL + GUARD_DELAY;
+  return notReadyFor + drain + grace + GUARD_TAIL;
 }
 
 /** How the end of a process went: without a report where it was cut off. */
@@ -70,6 +73,11 @@ export class Ending {
     this.#limits = limits;
     this.#account = account;
     this.#onEnd = onEnd;
+  }
+
+  /** Until the guard acts, in ms. */
+  get left(): number {
+    return this.#cutAt + GUARD_DELAY - now();
   }
 
   get hasBegun(): boolean {

@@ -1,5 +1,9 @@
 /* oxlint-disable house/one-clock -- this thread exists for when the main thread, and with it the clock of the house, stands still */
 
+import type { Worker } from "node:worker_threads";
+import type { ReaderAnswer, ReaderData } from "../inspect/dump.ts";
+import type { TaskLines } from "../inspect/task-lines.ts";
+
 /** What the guard thread is started with. */
 export interface GuardData {
   readonly signals: readonly (readonly [name: string, number: number])[];
@@ -12,6 +16,10 @@ export interface GuardData {
   /** An expression that calls `interrupt` in the main thread, without its argument list. */
   readonly interrupt: string;
   readonly words: GuardWords;
+  /** From the end of grace to where the guard acts, in ms: time to read at which lines tasks stand. */
+  readonly tail: number;
+  /** The URL of the inspector's reader. */
+  readonly reader: string;
 }
 
 /** What to write where the main thread cannot. */
@@ -22,11 +30,12 @@ export interface GuardWords {
   readonly text?: string;
 }
 
-/** From the main thread: the process has to be gone `within` ms, if not sooner. */
-export interface GuardOrder {
-  readonly within: number;
-  readonly words: GuardWords;
-}
+/** From the main thread: the process has to be gone `within` ms, if not sooner; or, what lines do tasks stand at? */
+export type GuardOrder = { readonly within: number; readonly words: GuardWords } | { readonly read: true };
+
+/** To the main thread: whether the guard hears signals, once; then where tasks stand, if it was read. */
+export type GuardAnswer =
+  { readonly hears: boolean } | { readonly lines: readonly TaskLines[]; readonly why?: string };
 
 /**
  * The whole of the guard thread. It is started from its own source text, so that it needs no file beside the bundle
@@ -38,7 +47,7 @@ export interface GuardOrder {
  * deadline that the main thread asks for.
  */
 export function guard(): void {
-  const { parentPort, workerData } = process.getBuiltinModule("node:worker_threads");
+  const { parentPort, workerData, Worker: Thread } = process.getBuiltinModule("node:worker_threads");
   const { writeSync } = process.getBuiltinModule("node:fs");
   const data = workerData as GuardData;
   const shared = new Float64Array(data.shared);
@@ -47,12 +56,19 @@ export function guard(): void {
   const patience = 250;
   /** How long it may take to deal with a second signal by itself. */
   const courtesy = 1000;
+  /** How long before the end of grace the reader is started: in a shutdown that goes well, never. */
+  const warmUp = 1000;
   const longestTimer = 2 ** 31 - 1;
   let words = data.words;
   let first: { readonly name: string; readonly at: number } | undefined;
   let dueAt = Infinity;
   let timer: ReturnType<typeof setTimeout> | undefined;
   let isActing = false;
+  /** The inspector's reader; undefined before it was needed. */
+  let reader: Worker | undefined;
+  let isReading = false;
+  /** Where tasks stood when grace was over. */
+  let lines: readonly TaskLines[] = [];
   /** What the guard knows of the signals, when it acts. */
   let known: { readonly signal?: string; readonly forcedBy?: string } = {};
 
@@ -66,8 +82,47 @@ export function guard(): void {
   function look(): void {
     clearTimeout(timer);
     const left = dueAt - performance.now();
-    if (left > 0) timer = setTimeout(look, Math.min(left, longestTimer));
-    else act(1);
+    if (left <= 0) return act(1);
+    if (left <= data.tail + warmUp) prepare();
+    if (left <= data.tail) read();
+    const next = [data.tail + warmUp, data.tail, 0].find((mark) => left > mark) ?? 0;
+    timer = setTimeout(look, Math.min(left - next, longestTimer));
+  }
+
+  /** Has the memory of this process read, once: where its tasks stand. */
+  function read(): void {
+    if (isReading) return;
+    isReading = true;
+    prepare();
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker takes none
+    reader?.postMessage("go");
+  }
+
+  /** Starts the reader, in a thread that may take as much memory as it needs. */
+  function prepare(): void {
+    if (reader !== undefined) return;
+    try {
+      reader = new Thread(new URL(data.reader), {
+        name: "holdfast reader",
+        workerData: { pid: "self", stop: false, want: "tasks" } satisfies ReaderData,
+        env: {},
+        execArgv: ["--no-warnings"],
+      });
+      reader.on("message", (answer: ReaderAnswer) => {
+        if ("tasks" in answer) tell(answer.tasks);
+        else tell([], "refusal" in answer ? answer.refusal.message : undefined);
+      });
+      // A bundle has no file of the reader beside it: words without lines.
+      reader.on("error", (error) => tell([], String(error)));
+    } catch (error) {
+      tell([], String(error));
+    }
+  }
+
+  function tell(found: readonly TaskLines[], why?: string): void {
+    lines = found;
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the port of a worker takes none
+    parentPort?.postMessage({ lines, ...(why === undefined ? {} : { why }) } satisfies GuardAnswer);
   }
 
   function onSignal(name: string, number: number): void {
@@ -89,12 +144,14 @@ export function guard(): void {
       ...(first === undefined ? {} : { signal: first.name }),
       ...(forcedBy === undefined ? {} : { forcedBy }),
     };
+    // It comes too late, and must not take the processor from the main thread now.
+    void reader?.terminate();
     setTimeout(giveUp, patience);
     try {
       const { Session } = process.getBuiltinModule("node:inspector");
       const session = new Session();
       session.connectToMainThread();
-      const expression = `${data.interrupt}(${JSON.stringify({ ...known, exitCode })})`;
+      const expression = `${data.interrupt}(${JSON.stringify({ ...known, exitCode, lines })})`;
       session.post("Runtime.evaluate", { expression });
     } catch {
       // A Node without an inspector, or one that may not be used.
@@ -113,9 +170,16 @@ export function guard(): void {
     const { signal, forcedBy } = known;
     // A main thread that never came to begin the end has left its cause to the guard.
     const cause = words === data.words ? { cause: "signal", signal } : {};
-    const record = words.record && { ...words.record, ...cause, forcedBy, ms, exitCode: 137 };
+    const record = words.record && {
+      ...words.record,
+      ...cause,
+      ...withLines(words.record),
+      forcedBy,
+      ms,
+      exitCode: 137,
+    };
     try {
-      writeSync(2, `${record === undefined ? words.text : JSON.stringify(record)}\n`);
+      writeSync(2, `${record === undefined ? withText() : JSON.stringify(record)}\n`);
     } catch {
       // Nobody reads stderr any more; the process has to go all the same.
     }
@@ -124,7 +188,31 @@ export function guard(): void {
     process.kill(process.pid, "SIGKILL");
   }
 
+  /** The tasks of the record, each with its lines; those that it does not know come below `blocked`. */
+  function withLines(record: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+    const listed = (record["abandoned"] ?? []) as readonly { readonly id: number; readonly path: string }[];
+    const isOf = (task: { readonly id: number; readonly path: string }, one: TaskLines): boolean =>
+      one.id === task.id && one.path === task.path;
+    const abandoned = listed.map((task) => {
+      const found = lines.find((one) => isOf(task, one));
+      return found === undefined ? task : { ...task, awaiting: found.awaiting };
+    });
+    const waiting = lines.filter((one) => !listed.some((task) => isOf(task, one))).slice(0, 100);
+    const blocked = { ...(record["blocked"] as object | undefined), ...(waiting.length > 0 && { waiting }) };
+    return { abandoned, blocked };
+  }
+
+  function withText(): string {
+    const stand = lines
+      .slice(0, 20)
+      .flatMap(({ path, id, awaiting }) =>
+        awaiting.map(({ file, line, column }) => `\n  ${path} (#${id}) awaits at ${file}:${line}:${column}`),
+      );
+    return `${words.text ?? ""}${stand.join("")}`;
+  }
+
   parentPort?.on("message", (order: GuardOrder) => {
+    if ("read" in order) return read();
     words = order.words;
     arm(order.within);
   });
@@ -145,5 +233,5 @@ export function guard(): void {
     hears = false;
   }
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the port of a worker takes none
-  parentPort?.postMessage({ hears });
+  parentPort?.postMessage({ hears } satisfies GuardAnswer);
 }

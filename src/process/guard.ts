@@ -1,10 +1,14 @@
 import { Worker } from "node:worker_threads";
-import { wall } from "../core/clock.ts";
+import { callLater, clearTimer, wall } from "../core/clock.ts";
+import type { TaskLines } from "../inspect/task-lines.ts";
 import { guard } from "./guard-thread.ts";
-import type { GuardData, GuardOrder, GuardWords } from "./guard-thread.ts";
+import type { GuardAnswer, GuardData, GuardOrder, GuardWords } from "./guard-thread.ts";
 
 /** What the guard is started with, but for what it shares. */
-export type GuardOptions = Omit<GuardData, "shared" | "interrupt">;
+export type GuardOptions = Omit<GuardData, "shared" | "interrupt" | "reader">;
+
+/** The inspector's reader, which only a thread of its own loads, and only when it is used. */
+const READER = import.meta.url.replace(/process\/guard(\.[jt]s)$/, "inspect/reader-thread$1");
 
 /** What the two threads share, by index: when the first signal came, in ms since the epoch, 0 before… */
 const FIRST_SIGNAL = 0;
@@ -21,6 +25,8 @@ const INTERRUPT = 'globalThis[Symbol.for("holdfast")]?.interrupt?.';
 export class Guard {
   #worker: Worker | undefined;
   readonly #shared: Float64Array;
+  #lines: readonly TaskLines[] | undefined;
+  #tellLines: (() => void) | undefined;
 
   private constructor(shared: SharedArrayBuffer) {
     this.#shared = new Float64Array(shared);
@@ -31,7 +37,7 @@ export class Guard {
     const shared = new SharedArrayBuffer(2 * Float64Array.BYTES_PER_ELEMENT);
     const own = new Guard(shared);
     try {
-      const workerData: GuardData = { ...options, shared, interrupt: INTERRUPT };
+      const workerData: GuardData = { ...options, shared, interrupt: INTERRUPT, reader: READER };
       // `__name` is what bundlers wrap functions in to keep their names.
       const source = `const __name = (fn) => fn; (${guard.toString()})();`;
       const worker = new Worker(source, {
@@ -55,8 +61,13 @@ export class Guard {
   #untilReady(worker: Worker): Promise<void> {
     return new Promise((resolve) => {
       const done = (): void => resolve();
-      worker.once("message", ({ hears }: { hears: boolean }) => {
-        if (!hears)
+      worker.on("message", (answer: GuardAnswer) => {
+        if ("lines" in answer) {
+          this.#lines = answer.lines;
+          this.#tellLines?.();
+          return;
+        }
+        if (!answer.hears)
           warn("it cannot hear signals in this Node: a loop that blocks before one is not ended by it");
         done();
       });
@@ -82,6 +93,21 @@ export class Guard {
   /** The process has to be gone within so many ms, if no sooner end was asked for; and what to say where it must be killed. */
   order(within: number, words: GuardWords): void {
     this.#worker?.postMessage({ within, words } satisfies GuardOrder);
+  }
+
+  /** At which lines tasks stand, or stood when grace was over; none where that is not known within so many ms. */
+  untilLines(within: number): Promise<readonly TaskLines[]> {
+    if (this.#lines !== undefined || this.#worker === undefined) return Promise.resolve(this.#lines ?? []);
+    // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker takes none
+    this.#worker.postMessage({ read: true } satisfies GuardOrder);
+    return new Promise((resolve) => {
+      const done = (): void => {
+        clearTimer(timer);
+        resolve(this.#lines ?? []);
+      };
+      const timer = callLater(Math.max(0, within), done, undefined);
+      this.#tellLines = done;
+    });
   }
 
   /** The main thread was interrupted and is at its last words. */

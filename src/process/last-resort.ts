@@ -23,12 +23,12 @@ export function guardWords(account: Account): GuardWords {
  * call this between two instructions of the running JavaScript, so the stack and the async context are the culprit's.
  * Does not return. No "exit" listener runs: their turn will not come.
  */
-export function sayLastWords(account: Account, { forcedBy, exitCode }: Interruption): never {
+export function sayLastWords(account: Account, { forcedBy, exitCode, lines = [] }: Interruption): never {
   const stack = stackOfBlocked();
   const task = currentTask()?.path;
   const blocked = stack === undefined ? {} : { blocked: { ...(task === undefined ? {} : { task }), stack } };
   const forced = forcedBy === undefined ? {} : { forcedBy };
-  account.write(account.report(exitCode, account.live(), { ...blocked, ...forced }));
+  account.write(account.report(exitCode, account.live(), { ...blocked, ...forced, lines }));
   return exitQuietly(exitCode);
 }
 

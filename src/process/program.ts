@@ -1,12 +1,15 @@
 import { now } from "../core/clock.ts";
 import { isA, ScopeClosedError } from "../core/errors.ts";
+import type { ErrorInfo } from "../core/errors.ts";
+import type { TaskInfo } from "../core/info.ts";
 import { ScopeView } from "../core/scope-view.ts";
 import type { Scope } from "../core/types.ts";
 import type { Outcome } from "../core/words.ts";
+import type { TaskLines } from "../inspect/task-lines.ts";
 import { Account } from "./account.ts";
 import { registry } from "./copies.ts";
 import type { Interruption } from "./copies.ts";
-import { Ending, guardLimit } from "./ending.ts";
+import { Ending, GUARD_TAIL, guardLimit } from "./ending.ts";
 import type { EndResult, Limits } from "./ending.ts";
 import { Guard } from "./guard.ts";
 import { KeepAlive } from "./keep-alive.ts";
@@ -26,6 +29,11 @@ export interface ProgramSettings {
 /** A second signal counts from here on: a terminal under npm delivers one Ctrl-C twice. */
 const APART = 500;
 
+/** How long the last words wait for the lines at which tasks stand, in ms. */
+const LINES_WITHIN = 1000;
+/** So long before the guard acts they are written without, in ms. */
+const MARGIN = 50;
+
 /** A process with one root scope: what ends it, and how it is let go. */
 export class Program {
   readonly #scope: Scope;
@@ -39,6 +47,14 @@ export class Program {
   #firstSignalAt: number | undefined;
   /** Set once the process is told to exit. */
   #exitCode: number | undefined;
+  /** What the report is about to say, while the lines for it are waited for. */
+  #unwritten:
+    | {
+        readonly exitCode: number;
+        readonly abandoned: readonly TaskInfo[];
+        readonly errors: readonly ErrorInfo[];
+      }
+    | undefined;
   #finish!: () => void;
   readonly #finished: Promise<void>;
 
@@ -64,6 +80,7 @@ export class Program {
       within: guardLimit(limits),
       apart: APART,
       words: guardWords(this.#account),
+      tail: GUARD_TAIL,
     });
     this.#ending.useGuard(this.#guard);
     if (!this.#ending.hasBegun) this.#start(body);
@@ -136,7 +153,9 @@ export class Program {
       this.#ending.begin({ cause: "signal", signal: name, isOrderly: true });
     } else if (at - this.#firstSignalAt >= APART) {
       const exitCode = 128 + number;
-      this.#account.write(this.#account.report(exitCode, this.#account.live(), { forcedBy: name }));
+      const live = this.#unwritten?.abandoned ?? this.#account.live();
+      this.#unwritten = undefined;
+      this.#account.write(this.#account.report(exitCode, live, { forcedBy: name }));
       this.#exit(exitCode);
     }
   }
@@ -151,8 +170,19 @@ export class Program {
       return;
     }
     const exitCode = isClean ? Number(process.exitCode ?? 0) : 1;
-    account.write(account.report(exitCode, abandoned, { errors }));
-    this.#exit(exitCode);
+    this.#unwritten = { exitCode, abandoned, errors };
+    // Where nothing is to be asked no turn is given away: there may be none left.
+    if (abandoned.length === 0 || this.#guard === undefined) return this.#writeAndExit([]);
+    const within = Math.min(LINES_WITHIN, this.#ending.left - MARGIN);
+    void this.#guard.untilLines(within).then((lines) => this.#writeAndExit(lines));
+  }
+
+  #writeAndExit(lines: readonly TaskLines[]): void {
+    const end = this.#unwritten;
+    if (end === undefined) return;
+    this.#unwritten = undefined;
+    this.#account.write(this.#account.report(end.exitCode, end.abandoned, { errors: end.errors, lines }));
+    this.#exit(end.exitCode);
   }
 
   #exit(exitCode: number): void {
@@ -170,6 +200,12 @@ export class Program {
     this.#guard?.answer();
     // The report is written; what blocks is a listener of "exit".
     if (this.#exitCode !== undefined) return exitQuietly(this.#exitCode);
+    // All has ended, but something blocks while the lines are waited for.
+    if (this.#unwritten !== undefined) {
+      const { exitCode, abandoned, errors } = this.#unwritten;
+      this.#account.write(this.#account.report(exitCode, abandoned, { errors, lines: why.lines ?? [] }));
+      return exitQuietly(exitCode);
+    }
     if (!this.#ending.hasBegun)
       this.#account.begin("signal", why.signal, undefined, this.#guard?.lateness ?? 0);
     return sayLastWords(this.#account, why);

@@ -2,6 +2,7 @@ import { now, wall } from "../core/clock.ts";
 import type { ErrorInfo } from "../core/errors.ts";
 import type { TaskInfo } from "../core/info.ts";
 import type { TaskState } from "../core/words.ts";
+import type { AwaitLine, TaskLines } from "../inspect/task-lines.ts";
 
 /**
  * Why a process ended: a signal, `requestClose` (or a close of the root from outside), a body that failed, a service
@@ -19,6 +20,11 @@ export interface StubbornTask {
   /** Since it was spawned, in ms. */
   readonly age: number;
   readonly attempt: number;
+  /**
+   * At which lines its functions wait: the innermost ones, at most five. Absent where that is not known: no `await` of
+   * its own holds it up, or the process could not be read in time.
+   */
+  readonly awaiting?: readonly AwaitLine[];
   readonly key?: string;
   readonly attributes?: Readonly<Record<string, unknown>>;
 }
@@ -61,9 +67,14 @@ export interface ProcessReport {
   /**
    * What held the event loop when the deadline was over: the task, where it was one's own code, and the stack.
    * `native`: it was no JavaScript, so that nobody could look; `abandoned` lists what lived when the end began, and
-   * nothing where the loop was blocked before.
+   * nothing where the loop was blocked before. `waiting`: tasks that it does not list, with the lines at which they wait.
    */
-  readonly blocked?: { readonly task?: string; readonly stack?: string; readonly native?: true };
+  readonly blocked?: {
+    readonly task?: string;
+    readonly stack?: string;
+    readonly native?: true;
+    readonly waiting?: readonly TaskLines[];
+  };
 }
 
 /** An error that nobody caught, as it comes: a line of its own before the report. */
@@ -86,6 +97,8 @@ export interface ReportParts extends Omit<
   "holdfast" | "pid" | "abandoned" | "ms" | "omitted"
 > {
   readonly abandoned: readonly TaskInfo[];
+  /** At which lines tasks stand. @default none */
+  readonly lines?: readonly TaskLines[];
   /** How many errors there were besides. @default 0 */
   readonly unkept?: number;
   /** When it began, on the clock of `now()`. */
@@ -94,7 +107,7 @@ export interface ReportParts extends Omit<
 
 /** Puts a report together, and cuts what would be too long. */
 export function toReport(parts: ReportParts): ProcessReport {
-  const { name, cause, startedAt, exitCode, abandoned, errors, unkept = 0, ...rest } = parts;
+  const { name, cause, startedAt, exitCode, abandoned, errors, unkept = 0, lines = [], ...rest } = parts;
   const omitted = {
     abandoned: Math.max(0, abandoned.length - MAX_TASKS),
     errors: Math.max(0, errors.length - MAX_ERRORS) + unkept,
@@ -107,19 +120,24 @@ export function toReport(parts: ReportParts): ProcessReport {
     ms: Math.max(0, Math.round(now() - startedAt)),
     exitCode,
     ...rest,
-    abandoned: abandoned.slice(0, MAX_TASKS).map(toStubborn),
+    abandoned: abandoned.slice(0, MAX_TASKS).map((task) => toStubborn(task, lines)),
     errors: errors.slice(0, MAX_ERRORS),
     ...(omitted.abandoned + omitted.errors === 0 ? {} : { omitted }),
   };
 }
 
-function toStubborn({ path, id, state, createdAt, attempt, key, attributes }: TaskInfo): StubbornTask {
+function toStubborn(
+  { path, id, state, createdAt, attempt, key, attributes }: TaskInfo,
+  lines: readonly TaskLines[],
+): StubbornTask {
+  const found = lines.find((one) => one.id === id && one.path === path);
   return {
     path,
     id,
     state,
     age: Math.max(0, wall() - createdAt),
     attempt,
+    ...(found === undefined ? {} : { awaiting: found.awaiting }),
     ...(key === undefined ? {} : { key }),
     ...(Object.keys(attributes).length === 0 ? {} : { attributes }),
   };

@@ -95,9 +95,13 @@ export function toUncaughtText({ name, origin, task, error }: UncaughtReport): s
 }
 
 /** A task that would not stop, for a person. */
-function describeTask({ path, id, state, age, attempt }: StubbornTask): string {
+function describeTask({ path, id, state, age, attempt, awaiting = [] }: StubbornTask): string {
   const again = attempt > 1 ? `, attempt ${attempt}` : "";
-  return `${path} (#${id}), ${state}, ${seconds(age)} old${again}`;
+  const lines = awaiting.map(({ file, line, column, function: name }) => {
+    const place = `${file}:${line}:${column}`;
+    return `\n    awaits at ${name === "" ? place : `${name} (${place})`}`;
+  });
+  return `${path} (#${id}), ${state}, ${seconds(age)} old${again}${lines.join("")}`;
 }
 
 function describe(error: ErrorInfo): string {

@@ -1,8 +1,9 @@
 import { describe, expect, test } from "vitest";
-import { Child } from "./child.ts";
+import { Child, placeOf } from "./child.ts";
 
 const READY = /^ready (\d+)$/m;
 const SHORT_LIMIT = 300 + 300 + 2000;
+const PATIENT_LIMIT = 300 + 2000 + 2000;
 
 describe("an event loop that is blocked", () => {
   test("by a task, before the signal: the task is named with its line, exit 1, within the deadline", async () => {
@@ -66,6 +67,32 @@ describe("an event loop that is blocked", () => {
       });
     },
   );
+
+  // As in ending.test.ts: the lines come in time, or not at all.
+  test("by a task, while another waits: both are named with their lines", { retry: 3 }, async () => {
+    const child = await Child.at(READY, "blocked, and another waits");
+    const end = await child.endBy("SIGTERM");
+    expect(end).toMatchObject({ code: 1 });
+    expect(end.ms).toBeLessThan(PATIENT_LIMIT);
+    const { blocked, abandoned } = child.report;
+    expect(blocked?.stack).toMatch(/^at spin /);
+    expect(abandoned).toMatchObject([
+      { path: "demo/waiting", awaiting: [{ ...placeOf("await forever;"), function: "hang" }] },
+      { path: "demo/spinner" },
+    ]);
+  });
+
+  test("in native code, while another waits: both are named", { retry: 3 }, async () => {
+    const child = await Child.at(READY, "blocked in native code, and another waits");
+    const end = await child.endBy("SIGTERM");
+    expect(end).toMatchObject({ signal: "SIGKILL" });
+    expect(end.ms).toBeLessThan(PATIENT_LIMIT);
+    const awaiting = [{ ...placeOf("await forever;"), function: "hang" }];
+    expect(child.report.blocked).toMatchObject({
+      native: true,
+      waiting: [{ path: "demo/waiting", awaiting }],
+    });
+  });
 
   test("before two signals: the second one ends it, with 128 + n", async () => {
     const child = await Child.at(READY, "blocked, and counting");

@@ -1,10 +1,17 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { onTestFailed, onTestFinished } from "vitest";
 import type { ProcessReport } from "../../../src/process/report.ts";
 
-const STORIES = fileURLToPath(new URL("../fixtures/stories.ts", import.meta.url));
+export const STORIES: string = fileURLToPath(new URL("../fixtures/stories.ts", import.meta.url));
+
+/** Where a text stands in the stories, counted from 1. */
+export function placeOf(text: string): { line: number; column: number } {
+  const before = readFileSync(STORIES, "utf8").split(text)[0]?.split("\n") ?? [];
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+}
 
 /** What runs a story: Node 22 has to be told to strip types. */
 export function commandOf(story: string, flags: readonly string[] = []): [string, ...string[]] {

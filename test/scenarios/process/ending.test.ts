@@ -1,9 +1,10 @@
 import { describe, expect, test } from "vitest";
-import { Child, commandOf } from "./child.ts";
+import { Child, commandOf, placeOf, STORIES } from "./child.ts";
 
 const READY = /^ready (\d+)$/m;
 /** drain + grace of the short stories, and what the issue of an end may take beyond. */
 const SHORT_LIMIT = 300 + 300 + 2000;
+const PATIENT_LIMIT = 300 + 2000 + 2000;
 
 describe("a signal", () => {
   test("drains what runs, cancels the services, cleans up, and exits 0", async () => {
@@ -42,6 +43,21 @@ describe("a signal", () => {
       abandoned: [{ path: "demo/stubborn", state: "abandoned", attributes: { order: 7 } }],
     });
     expect(child.report.abandoned[0]?.age).toBeGreaterThanOrEqual(599);
+  });
+
+  // The lines come within a second or not at all: a machine that is busy with other things may not have one to spare.
+  test("says at which line each task waits that ignores cancel", { retry: 3 }, async () => {
+    const child = await Child.at(READY, "several that ignore cancel");
+    const end = await child.endBy("SIGTERM");
+    expect(end).toMatchObject({ code: 1 });
+    expect(end.ms).toBeLessThan(PATIENT_LIMIT);
+    const found = new Map(child.report.abandoned.map(({ path, awaiting }) => [path, awaiting]));
+    const hang = { file: STORIES, ...placeOf("await forever;"), function: "hang" };
+    const inner = { file: STORIES, ...placeOf("await forever)()"), function: "" };
+    expect(found.get("demo/shielded")).toEqual([hang]);
+    expect(found.get("demo/two things")).toHaveLength(2);
+    expect(found.get("demo/two things")).toEqual(expect.arrayContaining([hang, inner]));
+    expect(found.get("demo/no await of its own")).toBeUndefined();
   });
 
   test("during start-up cancels the body", async () => {

@@ -1,0 +1,65 @@
+import type { Heap } from "./heap.ts";
+import type { Region } from "./process-memory.ts";
+
+/** V8 gives out its heaps in chunks of this size, at multiples of it. Only an object larger than one has its own. */
+export const CHUNK: number = 1 << 18;
+/** A heap has so many chunks from its first moment on: what is met less often only looks like one. */
+const MIN_CHUNKS = 4;
+
+/**
+ * The chunks of each heap of a process, by the address of V8's `Heap` object, which each chunk's header leads to. The
+ * rest of its memory holds no objects, at most copies of some: in a buffer of somebody who reads memory himself.
+ */
+export function heapChunks(
+  heap: Heap,
+  touched: readonly Region[] = heap.memory.heapRegions(),
+): Map<number, number[]> {
+  const found = new Map<number, number[]>();
+  for (const { from, to } of touched) {
+    for (let chunk = Math.ceil(from / CHUNK) * CHUNK; chunk < to; chunk += CHUNK) {
+      const owner = ownerOf(heap, chunk);
+      if (!(owner > CHUNK && owner % 8 === 0)) continue;
+      const chunks = found.get(owner);
+      if (chunks === undefined) found.set(owner, [chunk]);
+      else chunks.push(chunk);
+    }
+  }
+  for (const [owner, chunks] of found) if (chunks.length < MIN_CHUNKS) found.delete(owner);
+  return found;
+}
+
+/** Where the heap is that a chunk belongs to; whatever stands there, where it is no chunk. */
+function ownerOf({ memory, layout }: Heap, chunk: number): number {
+  let at = chunk;
+  for (const offset of layout.heapOfChunk) at = memory.word(at - (at % 8) + offset);
+  return at;
+}
+
+/** What of a process is to be searched for objects: touched, and in a heap; in the order of addresses. */
+export function objectRegions(heap: Heap): Region[] {
+  const touched = heap.memory.heapRegions();
+  const regions: Region[] = [];
+  const chunks = [...heapChunks(heap, touched).values()].flat().toSorted((a, b) => a - b);
+  let index = 0;
+  for (const chunk of chunks) {
+    while (index < touched.length && (touched[index] as Region).to <= chunk) index++;
+    for (let at = index; at < touched.length; at++) {
+      const region = touched[at] as Region;
+      if (region.from >= chunk + CHUNK) break;
+      regions.push({ from: Math.max(chunk, region.from), to: Math.min(chunk + CHUNK, region.to) });
+    }
+  }
+  return joined(regions);
+}
+
+/** Neighbours as one: what is read at once costs less. */
+function joined(regions: readonly Region[]): Region[] {
+  const found: Region[] = [];
+  for (const region of regions) {
+    const last = found.at(-1);
+    if (last !== undefined && last.to === region.from)
+      found[found.length - 1] = { from: last.from, to: region.to };
+    else found.push(region);
+  }
+  return found;
+}

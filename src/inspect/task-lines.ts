@@ -1,0 +1,66 @@
+import { fileURLToPath } from "node:url";
+import type { AwaitGraph, SuspendedFunction } from "./graph.ts";
+
+/** A line at which a function is suspended. */
+export interface AwaitLine {
+  /** A path, where the script is a file; else what its script is called. */
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** Empty for a function without a name. */
+  readonly function: string;
+}
+
+/** Where the functions of a task of holdfast are suspended. */
+export interface TaskLines {
+  readonly id: number;
+  readonly path: string;
+  /** The innermost functions: of those that await one another, the one that awaits something else. */
+  readonly awaiting: readonly AwaitLine[];
+}
+
+/** Several, where a task does several things at once. */
+const MAX_LINES = 5;
+
+/** The lines at which each task stands, as far as its functions have lines; without those of Node's own code. */
+export function taskLines({ functions }: AwaitGraph): TaskLines[] {
+  const outer = new Set<SuspendedFunction>();
+  for (const one of functions) if (isListed(one)) markOuter(one, outer);
+  const tasks = new Map<string, { id: number; path: string; awaiting: AwaitLine[] }>();
+  for (const one of functions) {
+    const { task, place, script, name } = one;
+    if (task === undefined || place === undefined || !isListed(one) || outer.has(one)) continue;
+    const key = `${task.id} ${task.path}`;
+    const own = tasks.get(key) ?? { ...task, awaiting: [] };
+    tasks.set(key, own);
+    const line: AwaitLine = { file: fileOf(script.url), ...place, function: name };
+    if (own.awaiting.length < MAX_LINES && !own.awaiting.some((other) => isSame(other, line)))
+      own.awaiting.push(line);
+  }
+  return [...tasks.values()];
+}
+
+/** Node's own functions are on the way to a line of the user's, never the line. */
+function isListed({ script, suspension }: SuspendedFunction): boolean {
+  return suspension === "await" && script.url?.startsWith("node:") !== true;
+}
+
+/** Those of the same task that await this one, also through Node's own functions. */
+function markOuter(one: SuspendedFunction, outer: Set<SuspendedFunction>): void {
+  const open = [...one.awaitedBy];
+  const seen = new Set<SuspendedFunction>([one]);
+  for (let next = open.pop(); next !== undefined; next = open.pop()) {
+    if (seen.has(next)) continue;
+    seen.add(next);
+    if (!isListed(next)) open.push(...next.awaitedBy);
+    else if (next.task?.id === one.task?.id) outer.add(next);
+  }
+}
+
+function fileOf(url: string | undefined): string {
+  return url?.startsWith("file:") === true ? fileURLToPath(url) : (url ?? "code without a file");
+}
+
+function isSame(a: AwaitLine, b: AwaitLine): boolean {
+  return a.file === b.file && a.line === b.line && a.column === b.column && a.function === b.function;
+}
