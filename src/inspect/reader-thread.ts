@@ -14,7 +14,7 @@ async function answer(): Promise<ReaderAnswer> {
   plantCanary();
   if (want === "tasks") await untilGo(pid);
   try {
-    const dump = stop && pid !== "self" ? await readDumpStopped(pid) : readDump(pid);
+    const dump = stop && pid !== "self" ? await readDumpStopped(pid) : readDump(pid, want === "tasks");
     return want === "tasks" ? { tasks: taskLines(dump.graph) } : { dump: flatten(dump) };
   } catch (error) {
     if (!(error instanceof InspectError)) throw error;

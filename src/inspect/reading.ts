@@ -25,11 +25,11 @@ const TRIED = "x64";
  * Reads a process from the thread in which this is called: another process, or this one, whose other threads are then
  * looked at. Throws `InspectError`.
  */
-export function readDump(pid: number | "self"): Dump {
+export function readDump(pid: number | "self", isInHurry = false): Dump {
   return withTarget(pid, (target) => {
-    let agreed = readInAgreement(target.memory, target.layout);
+    let agreed = readInAgreement(target.memory, target.layout, isInHurry);
     for (let tries = 1; pid === "self" && !isCanaryRight(agreed.seen, CANARY) && tries < MAX_TRIES; tries++)
-      agreed = readInAgreement(target.memory, target.layout);
+      agreed = readInAgreement(target.memory, target.layout, isInHurry);
     return toDump(target, agreed, []);
   });
 }

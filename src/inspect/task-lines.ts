@@ -40,9 +40,9 @@ export function taskLines({ functions }: AwaitGraph): TaskLines[] {
   return [...tasks.values()];
 }
 
-/** Node's own functions are on the way to a line of the user's, never the line. */
-function isListed({ script, suspension }: SuspendedFunction): boolean {
-  return suspension === "await" && script.url?.startsWith("node:") !== true;
+/** Node's own functions are on the way to a line of the user's, never the line; where one may be wrong, there is none. */
+function isListed({ script, suspension, isChanging }: SuspendedFunction): boolean {
+  return suspension === "await" && !isChanging && script.url?.startsWith("node:") !== true;
 }
 
 /** Those of the same task that await this one, also through Node's own functions. */
