@@ -1,4 +1,4 @@
-import { readFileSync, statSync } from "node:fs";
+import { readFileSync, readlinkSync, statSync } from "node:fs";
 import { InspectError, systemCode } from "./errors.ts";
 import type { ProcessStatus } from "./process-status.ts";
 
@@ -15,11 +15,32 @@ const SCOPES: Readonly<Record<string, string>> = {
 
 /** A refusal that says which rule forbids to read a process, and what to do. */
 export function notAllowed(pid: number | "self", status: ProcessStatus, cause: unknown): InspectError {
+  const program = programOf(pid, cause);
+  if (program !== undefined)
+    return new InspectError(
+      "HF_NOT_ALLOWED",
+      `the executable of process ${pid}, ${program}, may not be read by this user, though the process may be: let this ` +
+        "user read it (chmod +r), or run this as root",
+      { cause },
+    );
   return new InspectError(
     "HF_NOT_ALLOWED",
     `the memory of process ${pid} may not be read (${systemCode(cause) ?? "unknown"}): ${why(pid, status)}`,
     { cause },
   );
+}
+
+/** The executable, where it is that which may not be opened: a program may be run by those who may not read it. */
+function programOf(pid: number | "self", cause: unknown): string | undefined {
+  const exe = `/proc/${pid}/exe`;
+  if ((cause as NodeJS.ErrnoException).path !== exe) return undefined;
+  try {
+    return readlinkSync(exe);
+  } catch (error) {
+    // The process itself may not be looked at: then that is the reason.
+    if (systemCode(error) !== "EACCES" && systemCode(error) !== "EPERM") throw error;
+    return undefined;
+  }
 }
 
 /** The rules in the order in which the kernel asks them (`__ptrace_may_access`, then the security modules). */
@@ -30,7 +51,7 @@ function why(pid: number | "self", { user }: ProcessStatus): string {
   if (own !== 0 && user !== own)
     return `it belongs to user ${user}, and this runs as user ${own}; run this as user ${user}, or as root`;
   // The files of a process that may not be dumped belong to root, whoever it runs as (proc(5)).
-  if (own !== 0 && statSync(`/proc/${pid}`).uid !== user)
+  if (own !== 0 && statSync(`/proc/${pid}/mem`).uid !== user)
     return (
       "it is not dumpable: it has taken on other rights (setuid, file capabilities), its executable may not be read, " +
       "or it has asked for it (prctl PR_SET_DUMPABLE); run this as root"
@@ -41,8 +62,8 @@ function why(pid: number | "self", { user }: ProcessStatus): string {
   return (
     "its user is right, and so is " +
     (scope === undefined ? "everything that can be asked" : `${YAMA} (${scope})`) +
-    ": a security module of this machine, or a user namespace of the process's own, forbids it; run this as root " +
-    "outside of any container"
+    ": a security module of this machine, or a user namespace of the process's own, forbids it" +
+    (own === 0 ? "" : "; run this as root")
   );
 }
 
