@@ -28,6 +28,7 @@ export default defineConfig({
     alias: [
       { find: /^holdfast$/, replacement: source("index.ts") },
       { find: /^holdfast\/fastify$/, replacement: source("adapters/fastify.ts") },
+      { find: /^holdfast\/inspect$/, replacement: source("inspect/index.ts") },
       { find: /^holdfast\/testing$/, replacement: source("testing/index.ts") },
     ],
   },

@@ -22,6 +22,7 @@ export function packInto(folder: string): string {
   const compiler = join(root, "node_modules/typescript/bin/tsc");
   const options = ["-p", join(root, "tsconfig.build.json"), "--outDir", dist];
   run(process.execPath, [compiler, ...options, "--tsBuildInfoFile", join(dist, ".tsbuildinfo")]);
+  run(process.execPath, [join(root, "scripts/bundle.ts"), dist]);
   const listed = run("npm", ["pack", "--json", "--pack-destination", folder, stage]);
   return join(folder, nameOf(listed));
 }

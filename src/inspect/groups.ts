@@ -42,7 +42,7 @@ function* stacksFrom(first: SuspendedFunction, met: Set<SuspendedFunction>): Gen
   const open: SuspendedFunction[][] = [[first]];
   for (let frames = open.pop(); frames !== undefined; frames = open.pop()) {
     const on = new Set(frames);
-    for (let last = frames.at(-1); last !== undefined && frames.length < MAX_FRAMES; ) {
+    for (let last = frames.at(-1); last !== undefined && frames.length < MAX_FRAMES;) {
       const [next, ...others]: readonly SuspendedFunction[] = last.awaitedBy;
       // Met before: then the others have their stacks already.
       if (!met.has(last)) for (const other of others) open.push([...frames, other]);
@@ -71,9 +71,11 @@ class Words {
   }
 }
 
-function wordOf({ name, script, place, suspension, isGenerator, task, isolate, isChanging }: SuspendedFunction): string {
+/** What a function reads like: those of which it is the same are alike, but for the object that they are. */
+export function wordOf(one: SuspendedFunction): string {
+  const { name, script, place, suspension, isGenerator, task, isolate, realm, isChanging } = one;
   const at = place === undefined ? "?" : `${place.line}:${place.column}`;
   const kind = `${isGenerator ? "*" : ""}${suspension}${isChanging ? "~" : ""}`;
   // Tasks of one name are alike; their ids and keys are not what is asked for.
-  return `${isolate} ${task?.path ?? ""} ${kind} ${name} ${script.url ?? ""}:${at}\n`;
+  return `${isolate}.${realm} ${task?.path ?? ""} ${kind} ${name} ${script.url ?? ""}:${at}\n`;
 }

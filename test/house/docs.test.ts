@@ -96,7 +96,16 @@ describe("the map", () => {
 
   test("and names no file that is not there", () => {
     const inText = [...map.text.matchAll(/`([\w./-]+\.ts)`/g)].map(([, file = ""]) => file);
-    const places = ["", "src/", "src/core/", "src/process/", "src/adapters/", "src/testing/"];
+    const places = [
+      "",
+      "src/",
+      "src/core/",
+      "src/process/",
+      "src/adapters/",
+      "src/inspect/",
+      "src/cli/",
+      "src/testing/",
+    ];
     const dead = inText.filter((file) => !places.some((place) => existsSync(join(root, place + file))));
     expect(dead).toEqual([]);
   });
@@ -138,6 +147,7 @@ const hooks = `data:text/javascript,${encodeURIComponent(`
   const entries = ${JSON.stringify({
     holdfast: `file://${root}src/index.ts`,
     "holdfast/fastify": `file://${root}src/adapters/fastify.ts`,
+    "holdfast/inspect": `file://${root}src/inspect/index.ts`,
     "holdfast/testing": `file://${root}src/testing/index.ts`,
   })};
   const inside = ${JSON.stringify(`file://${root}package.json`)};

@@ -26,6 +26,7 @@ const face: Record<string, string[]> = {
     "timeout",
   ],
   "./fastify": ["default", "holdfast"],
+  "./inspect": ["InspectError", "readDump", "toJson", "toText"],
   "./testing": ["leakGate", "useManualClock"],
 };
 
