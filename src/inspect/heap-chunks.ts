@@ -1,4 +1,5 @@
 import type { Heap } from "./heap.ts";
+import { ADDRESS_LIMIT } from "./process-memory.ts";
 import type { Region } from "./process-memory.ts";
 
 /** V8 gives out its heaps in chunks of this size, at multiples of it. Only an object larger than one has its own. */
@@ -18,7 +19,7 @@ export function heapChunks(
   for (const { from, to } of touched) {
     for (let chunk = Math.ceil(from / CHUNK) * CHUNK; chunk < to; chunk += CHUNK) {
       const owner = ownerOf(heap, chunk);
-      if (!(owner > CHUNK && owner % 8 === 0)) continue;
+      if (!(owner > CHUNK && owner < ADDRESS_LIMIT && owner % 8 === 0)) continue;
       const chunks = found.get(owner);
       if (chunks === undefined) found.set(owner, [chunk]);
       else chunks.push(chunk);

@@ -7,7 +7,7 @@ const PAGE = 4096;
 const SLAB_BITS = 8;
 const SLAB_MASK = (1 << SLAB_BITS) - 1;
 /** User space ends here: on arm64 at 48 bits, on x86-64 before that. */
-const ADDRESS_LIMIT = 2 ** 48;
+export const ADDRESS_LIMIT: number = 2 ** 48;
 /** 64-bit words of `/proc/PID/pagemap` that are read at once. */
 const PAGEMAP_WORDS = 131_072;
 /** Present, or swapped out: the two uppermost bits of a pagemap word (proc_pid_pagemap(5)). */

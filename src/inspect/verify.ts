@@ -28,7 +28,7 @@ export function verify(heap: Heap, isolates: Isolates, { seen, changing, wasIdle
 }
 
 /** A map's map is its own map. */
-export function isMetaMap(heap: Heap, map: number): boolean {
+function isMetaMap(heap: Heap, map: number): boolean {
   return heap.typeOfMap(map) === heap.layout.types.map && heap.word(map, 0) === map;
 }
 

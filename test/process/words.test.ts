@@ -119,3 +119,30 @@ test("a live task of a real scope fits in", async () => {
   expect(report.abandoned).toMatchObject([{ path: "courier/sleeping", id: sleeping.id }]);
   await scope.close();
 });
+
+describe("the lines at which tasks wait", () => {
+  const lines = [
+    {
+      id: 3,
+      path: "courier/mail",
+      awaiting: [
+        { file: "/app/mail.js", line: 20, column: 5, function: "send" },
+        { file: "/app/mail.js", line: 31, column: 7, function: "" },
+      ],
+    },
+  ];
+
+  test("are in the JSON and in the text of the task whose they are", () => {
+    const report = toReport({ ...parts, lines, abandoned: [task(3), task(4)] });
+    expect(report.abandoned.map(({ awaiting }) => awaiting)).toEqual([lines[0]?.awaiting, undefined]);
+    expect(JSON.parse(toJson(report))).not.toHaveProperty("lines");
+    expect(toText(report, new Set())).toContain(
+      " old\n    awaits at send (/app/mail.js:20:5)\n    awaits at /app/mail.js:31:7\n",
+    );
+  });
+
+  test("are nobody's where only the id is the same: another copy of holdfast counts for itself", () => {
+    const report = toReport({ ...parts, lines, abandoned: [task(3, { path: "other/mail" })] });
+    expect(report.abandoned[0]).not.toHaveProperty("awaiting");
+  });
+});
