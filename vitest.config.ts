@@ -17,7 +17,7 @@ const kind = (name: string, include: string[], timeout: number, more: ProjectCon
 
 const never = ["**/node_modules/**", "**/fixtures/**"];
 const property = "test/**/*.property.test.ts";
-const scenario = "test/scenarios/**/*.test.ts";
+const scenario = ["test/scenarios/**/*.test.ts", "test/cli/**/*.test.ts"];
 const inspector = "test/inspect/**/*.test.ts";
 const consumers = ["test/consumers/**/*.test.ts", "test/house/readme.test.ts"];
 
@@ -35,11 +35,11 @@ export default defineConfig({
   test: {
     projects: [
       kind("unit", ["test/**/*.test.ts"], 10_000, {
-        exclude: [...never, property, scenario, inspector, ...consumers],
+        exclude: [...never, property, ...scenario, inspector, ...consumers],
       }),
       kind("property", [property], 300_000, { exclude: [...never, inspector] }),
       kind("inspector", [inspector], 60_000, { globalSetup: ["test/inspect/setup.ts"] }),
-      kind("scenario", [scenario], 90_000, { globalSetup: ["test/scenarios/setup.ts"] }),
+      kind("scenario", scenario, 90_000, { globalSetup: ["test/scenarios/setup.ts"] }),
       kind("consumers", consumers, 180_000, { globalSetup: ["test/consumers/setup.ts"] }),
     ],
     pool: "forks",

@@ -21,10 +21,19 @@ const common: BuildOptions = {
   logLevel: "warning",
 };
 
+/** CommonJS starts in half the time: an import of a module of Node loads all that it exports, streams included. */
+const commandLine: BuildOptions = {
+  format: "cjs",
+  minifySyntax: true,
+  minifyWhitespace: true,
+  define: { "import.meta.url": "here" },
+  banner: { js: '"use strict";const here = require("node:url").pathToFileURL(__filename);' },
+};
+
 const bundles: { from: string; to: string; options?: BuildOptions }[] = [
   // In place of what tsc made of it, which imports the library.
   { from: "src/inspect/vendor/trace-mapping.ts", to: "inspect/vendor/trace-mapping.js" },
-  { from: "src/cli/main.ts", to: "cli/holdfast.js", options: { minifySyntax: true, minifyWhitespace: true } },
+  { from: "src/cli/main.ts", to: "cli/holdfast.cjs", options: commandLine },
 ];
 
 for (const { from, to, options } of bundles) {
@@ -39,7 +48,7 @@ for (const { from, to, options } of bundles) {
   const inside = packagesOf(Object.keys(metafile.inputs));
   writeFileSync(outfile, readFileSync(outfile, "utf8") + licences(inside));
 }
-chmodSync(join(dist, "cli/holdfast.js"), 0o755);
+chmodSync(join(dist, "cli/holdfast.cjs"), 0o755);
 copyFileSync(join(root, "src/inspect/dump.schema.json"), join(dist, "inspect/dump.schema.json"));
 
 /** The packages of which something is in a bundle. */

@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 const folder = fileURLToPath(new URL("../test/programs", import.meta.url));
 
-/** Other Nodes that tests know by name; `node22-first` is the oldest one that `engines` allows. */
+/** Other Nodes on which tests run holdfast; `node22-first` is the oldest one that `engines` allows. */
 export const otherNodes = ["node22-first", "node22", "node26"] as const;
 export type OtherNode = (typeof otherNodes)[number];
 

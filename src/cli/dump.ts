@@ -38,10 +38,12 @@ export function addDump(program: Command): void {
 
 async function dumpProcess(pid: number, flags: Flags): Promise<void> {
   // Loaded here: help and mistakes need none of it.
-  const { InspectError, readDump, toJson, toText } = await import("../inspect/index.ts");
+  const { InspectError, toJson, toText } = await import("../inspect/index.ts");
+  // Nobody waits for this process meanwhile: it needs no thread for the reading, and starts sooner without.
+  const { readDump, readDumpStopped } = await import("../inspect/reading.ts");
   const out = terminalOf(process.stdout);
   try {
-    const dump = readDump(pid);
+    const dump = flags.stop === true ? await readDumpStopped(pid) : readDump(pid);
     const { filter, minCount, limit, map: maps } = flags;
     const selection = { filter, minCount, limit, maps };
     if (flags.json === true) out.write(`${JSON.stringify(toJson(dump, selection), undefined, 2)}\n`);

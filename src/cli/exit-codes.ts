@@ -15,4 +15,5 @@ export const refusals: Readonly<Record<RefusalCode, number>> = {
   HF_LAYOUT_MISMATCH: 7,
   HF_UNSUPPORTED_PLATFORM: 8,
   HF_PROCESS_GONE: 9,
+  HF_CANNOT_STOP: 10,
 };

@@ -4,7 +4,7 @@ import { Command, CommanderError } from "commander";
 import { addDump } from "./dump.ts";
 import { DEFECT, OK, WRONG_ARGUMENTS } from "./exit-codes.ts";
 
-// `holdfast`: one file a verb. The build puts all of it, its libraries included, into dist/cli/holdfast.js.
+// `holdfast`: one file a verb. The build puts all of it, its libraries included, into dist/cli/holdfast.cjs.
 
 const program = new Command("holdfast")
   .description("Every background task of a Node program: who owns it, where it waits, how it ended.")

@@ -1,6 +1,7 @@
 import type { Dump } from "./dump.ts";
 import type { SuspendedFunction } from "./graph.ts";
 import type { ScriptInfo } from "./scripts.ts";
+import { isNodes } from "./words.ts";
 
 /** A thread of a process: its main thread, or a worker. */
 export interface Thread {
@@ -11,7 +12,7 @@ export interface Thread {
   readonly contexts: number;
 }
 
-/** Tells threads apart, and in each the contexts of `node:vm`, numbered from 0 as they were met. */
+/** Tells threads apart, and in each the contexts of `node:vm`, numbered from 0, the thread's own first. */
 export class Contexts {
   readonly threads: readonly Thread[];
   /** By realm. */
@@ -20,24 +21,40 @@ export class Contexts {
 
   constructor({ graph }: Dump) {
     const suspended = new Map<number, number>();
-    const contexts = new Map<number, number>();
+    const realms = new Map<number, { readonly isolate: number; count: number; hasNodes: boolean }>();
     for (const one of graph.functions) {
-      const { isolate, realm, script } = one;
+      const { isolate, realm } = one;
       suspended.set(isolate, (suspended.get(isolate) ?? 0) + 1);
       if (!isTelling(one)) continue;
-      let number = this.#numbers.get(realm);
-      if (number === undefined) {
-        number = contexts.get(isolate) ?? 0;
-        contexts.set(isolate, number + 1);
-        this.#numbers.set(realm, number);
+      const known = realms.get(realm);
+      if (known === undefined) realms.set(realm, { isolate, count: 1, hasNodes: isNodes(one) });
+      else {
+        known.count++;
+        known.hasNodes ||= isNodes(one);
       }
-      const ofScript = this.#scripts.get(script);
-      if (ofScript === undefined) this.#scripts.set(script, new Set([number]));
-      else ofScript.add(number);
     }
+    const contexts = new Map<number, number>();
+    // Node's own functions are in the thread's own context; it is the largest, as a rule.
+    const sorted = [...realms].toSorted(
+      ([, a], [, b]) => Number(b.hasNodes) - Number(a.hasNodes) || b.count - a.count,
+    );
+    for (const [realm, { isolate }] of sorted) {
+      const number = contexts.get(isolate) ?? 0;
+      contexts.set(isolate, number + 1);
+      this.#numbers.set(realm, number);
+    }
+    for (const one of graph.functions) if (isTelling(one)) this.#noteScript(one);
     this.threads = [...suspended]
       .map(([thread, count]) => ({ thread, suspended: count, contexts: contexts.get(thread) ?? 1 }))
       .toSorted((a, b) => a.thread - b.thread);
+  }
+
+  #noteScript({ script, realm }: SuspendedFunction): void {
+    const number = this.#numbers.get(realm);
+    if (number === undefined) return;
+    const known = this.#scripts.get(script);
+    if (known === undefined) this.#scripts.set(script, new Set([number]));
+    else known.add(number);
   }
 
   /** The context of a stack; undefined where nothing in it tells. */

@@ -86,7 +86,9 @@ export class ElfFile {
 
   /** Initial bytes of the image at a virtual address; undefined where the file has none. */
   read(address: number, size: number): Buffer | undefined {
-    const segment = this.#segments.find((one) => address >= one.address && address + size <= one.address + one.size);
+    const segment = this.#segments.find(
+      (one) => address >= one.address && address + size <= one.address + one.size,
+    );
     return segment && this.#readFile(address - segment.address + segment.offset, size);
   }
 
@@ -100,7 +102,8 @@ export class ElfFile {
     const found = new Map<number, number>();
     if (segment === undefined) return found;
     const entries = this.#readFile(segment.offset, segment.size);
-    for (let at = 0; at + 16 <= entries.length; at += 16) found.set(toNumber(entries, at), toNumber(entries, at + 8));
+    for (let at = 0; at + 16 <= entries.length; at += 16)
+      found.set(toNumber(entries, at), toNumber(entries, at + 8));
     return found;
   }
 

@@ -8,7 +8,7 @@ export interface StackGroup {
   readonly frames: readonly SuspendedFunction[];
 }
 
-/** No stack is followed further. */
+/** No stack is longer: what is beyond is one of its own. */
 const MAX_FRAMES = 1000;
 
 /**
@@ -48,6 +48,7 @@ function* stacksFrom(first: SuspendedFunction, met: Set<SuspendedFunction>): Gen
       if (!met.has(last)) for (const other of others) open.push([...frames, other]);
       met.add(last);
       if (next === undefined || on.has(next)) break;
+      if (frames.length + 1 === MAX_FRAMES && !met.has(next)) open.push([next]);
       on.add(next);
       frames.push(next);
       last = next;

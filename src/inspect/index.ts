@@ -6,7 +6,7 @@
  */
 
 export type { Thread } from "./contexts.ts";
-export { readDump } from "./dump.ts";
+export { dump } from "./dump.ts";
 export type { Dump, DumpOptions, DumpTarget } from "./dump.ts";
 export { InspectError } from "./errors.ts";
 export type { RefusalCode } from "./errors.ts";

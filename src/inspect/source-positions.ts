@@ -44,7 +44,10 @@ export function decodePositions(table: Uint8Array, entries: "signed" | "flagged"
 }
 
 /** The source position of the instruction at a bytecode offset; undefined before the first entry. */
-export function positionAt({ bytecodeOffsets, positions }: SourcePositions, offset: number): number | undefined {
+export function positionAt(
+  { bytecodeOffsets, positions }: SourcePositions,
+  offset: number,
+): number | undefined {
   let low = 0;
   let high = bytecodeOffsets.length;
   while (low < high) {

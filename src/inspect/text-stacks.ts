@@ -23,8 +23,8 @@ export function stackLines(page: Page): string[] {
   }
   if (groups.length === 0 && dump.groups.length > 0) lines.push("no stack is as it was asked for", "");
   if (leftOut.groups > 0) {
-    const what = `${many(leftOut.groups, "more group")} of ${many(leftOut.stacks, "stack")}`;
-    lines.push(paint.faint(`not shown: ${what} (--limit 0 shows all; --filter, --min-count choose)`), "");
+    const what = `${many(leftOut.groups, "group")} of ${many(leftOut.stacks, "stack")}`;
+    lines.push(paint.faint(`not shown: ${what} (--limit 0 shows all, --filter some)`), "");
   }
   lines.pop();
   return lines;

@@ -152,11 +152,6 @@ function rest(missing: readonly SuspendedFunction[], { paint }: Page): string[] 
       : ["", paint.faint(`not shown: ${many(nodes, "function")} of Node's own around these`)]),
     ...(others === 0
       ? []
-      : [
-          "",
-          paint.faint(
-            `not shown: ${many(others, "more function")} (--limit 0 shows all; --filter, --min-count choose)`,
-          ),
-        ]),
+      : ["", paint.faint(`not shown: ${many(others, "function")} (--limit 0 shows all, --filter some)`)]),
   ];
 }

@@ -64,7 +64,7 @@ export function toText(dump: Dump, options: TextOptions = {}): string {
     hasTasks: dump.graph.functions.some(({ task }) => task !== undefined),
   };
   const body = options.tree === true ? treeLines(page) : stackLines(page);
-  return [...header(page), "", ...body, ...warnings(page), ""].join("\n");
+  return [...header(page), ...(body.length === 0 ? [] : ["", ...body]), ...warnings(page), ""].join("\n");
 }
 
 function header({ dump, options, paint }: Page): string[] {

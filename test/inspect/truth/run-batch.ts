@@ -3,8 +3,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { readMemory } from "../../../src/inspect/memory-reader.ts";
-import { openTarget } from "../../../src/inspect/target.ts";
+import { readDump } from "../../../src/inspect/reading.ts";
 import { writeBatch } from "./batch.ts";
 import type { Batch } from "./batch.ts";
 import { compare, compareStacks } from "./compare.ts";
@@ -61,14 +60,9 @@ export async function runBatch(batch: Batch, node: string): Promise<Outcome> {
 
 async function readIdle(pid: number) {
   for (let turn = 1; ; turn++) {
-    const target = openTarget(pid);
-    try {
-      const { graph, agreed } = readMemory(target);
-      if (agreed.wasIdle || turn === MAX_READINGS)
-        return { functions: graph.functions, wasIdle: agreed.wasIdle };
-    } finally {
-      target.memory.close();
-    }
+    const { graph, target } = readDump(pid);
+    if (target.wasIdle || turn === MAX_READINGS)
+      return { functions: graph.functions, wasIdle: target.wasIdle };
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
