@@ -27,7 +27,7 @@ const commandLine: BuildOptions = {
   minifySyntax: true,
   minifyWhitespace: true,
   define: { "import.meta.url": "here" },
-  banner: { js: '"use strict";const here = require("node:url").pathToFileURL(__filename);' },
+  banner: { js: '"use strict";const here = require("node:url").pathToFileURL(__filename).href;' },
 };
 
 const bundles: { from: string; to: string; options?: BuildOptions }[] = [
