@@ -18,7 +18,8 @@ const MAX_STRING = 1 << 29;
 const MAX_NAME = 1000;
 
 /**
- * V8's heap in the memory of another process. Addresses of objects are tagged, as V8 writes them: odd. Every read may
+ * V8's heap in the memory of another process. Addresses of objects are tagged, as V8 writes them: one more than a
+ * multiple of eight. Every read may
  * meet something that is being changed: what is not there is NaN, and what does not look right is undefined.
  */
 export class Heap {
@@ -48,7 +49,7 @@ export class Heap {
 
   /** The instance type of an object: -1 for what is none. */
   typeOf(object: number): number {
-    if (object % 2 !== 1 || object < 4096) return NO_TYPE;
+    if (object % 8 !== 1 || object < 4096) return NO_TYPE;
     return this.typeOfMap(this.word(object, 0));
   }
 
@@ -58,7 +59,7 @@ export class Heap {
     if (known !== undefined) return known;
     const { types, fields } = this.layout;
     const type = (object: number): number => this.memory.u16(object - 1 + fields.mapInstanceType);
-    const isMap = map % 2 === 1 && map > 4096 && type(this.word(map, 0)) === types.map;
+    const isMap = map % 8 === 1 && map > 4096 && type(this.word(map, 0)) === types.map;
     const found = isMap ? type(map) : NO_TYPE;
     this.#types.set(map, found);
     return found;

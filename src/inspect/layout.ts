@@ -37,6 +37,18 @@ interface VersionLayout {
    * (src/heap/mutable-page-metadata.h).
    */
   readonly heapOfChunk: readonly number[];
+  /** In a chunk's header: the flags (src/heap/memory-chunk.h). */
+  readonly chunkFlags: number;
+  /** In the header, or in the rest of it: the next of the space's chunks (`list_node_`, src/heap/list.h). */
+  readonly nextChunk: number;
+  /** Where the header points to the rest of it, and that back to the chunk; undefined where the header is whole. */
+  readonly metadata: { readonly ofChunk: number; readonly chunk: number } | undefined;
+  /** Beside that: the space that owns the chunk (`owner_`). */
+  readonly spaceOfChunk: number;
+  /** The instance type of a free block (`FREE_SPACE_TYPE`), which is not exported any more. */
+  readonly freeSpace: number;
+  /** In what a free block counts its size: bytes, or since V8 14 words. */
+  readonly freeSpaceUnit: number;
   /** `SourcePositionTableBuilder` (src/codegen/source-position-table.cc): how an entry is packed. */
   readonly positionEntries: "signed" | "flagged";
 }
@@ -52,6 +64,12 @@ const versions: Readonly<Record<string, VersionLayout>> = {
     moduleScope: 3,
     module: { capability: 48, code: 56, parents: 104 },
     heapOfChunk: [16],
+    chunkFlags: 8,
+    nextChunk: 264,
+    metadata: undefined,
+    spaceOfChunk: 64,
+    freeSpace: 251,
+    freeSpaceUnit: 1,
     positionEntries: "signed",
   },
   "12.4": {
@@ -64,6 +82,12 @@ const versions: Readonly<Record<string, VersionLayout>> = {
     moduleScope: 3,
     module: { capability: 48, code: 56, parents: 104 },
     heapOfChunk: [24],
+    chunkFlags: 0,
+    nextChunk: 264,
+    metadata: undefined,
+    spaceOfChunk: 72,
+    freeSpace: 260,
+    freeSpaceUnit: 1,
     positionEntries: "signed",
   },
   "13.6": {
@@ -76,6 +100,12 @@ const versions: Readonly<Record<string, VersionLayout>> = {
     moduleScope: 5,
     module: { capability: 48, code: 56, parents: 104 },
     heapOfChunk: [8, 64],
+    chunkFlags: 0,
+    nextChunk: 264,
+    metadata: { ofChunk: 8, chunk: 8 },
+    spaceOfChunk: 80,
+    freeSpace: 268,
+    freeSpaceUnit: 1,
     positionEntries: "signed",
   },
   "14.6": {
@@ -88,6 +118,12 @@ const versions: Readonly<Record<string, VersionLayout>> = {
     moduleScope: 5,
     module: { capability: 56, code: 64, parents: 112 },
     heapOfChunk: [8, 64],
+    chunkFlags: 0,
+    nextChunk: 256,
+    metadata: { ofChunk: 8, chunk: 8 },
+    spaceOfChunk: 80,
+    freeSpace: 273,
+    freeSpaceUnit: 8,
     positionEntries: "flagged",
   },
 };

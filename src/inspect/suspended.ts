@@ -1,3 +1,4 @@
+import { FreeMemory } from "./free-memory.ts";
 import type { Heap } from "./heap.ts";
 import { objectRegions } from "./heap-chunks.ts";
 
@@ -67,6 +68,7 @@ export interface Scan {
  */
 export function scan(heap: Heap): Scan {
   const { memory } = heap;
+  const free = new FreeMemory(heap);
   const found = new Map<number, Suspended>();
   const buffer = Buffer.alloc(CHUNK + SIZE);
   const { asyncFunction, asyncGenerator } = heap.layout.types;
@@ -82,7 +84,7 @@ export function scan(heap: Heap): Scan {
         const type = heap.typeOfMap((words[i + 1] as number) * 4_294_967_296 + (words[i] as number));
         if (type !== asyncFunction && type !== asyncGenerator) continue;
         const one = suspendedAt(heap, at + i * 4 + 1);
-        if (one !== undefined) found.set(one.address, one);
+        if (one !== undefined && !free.has(one.address, one.map)) found.set(one.address, one);
       }
     }
   }

@@ -1,0 +1,13 @@
+import type { Heap } from "./heap.ts";
+
+/** V8 takes memory for its heaps in pieces of this size, at multiples of it; each begins with a header. */
+export const CHUNK = 1 << 18;
+
+export const chunkOf = (address: number): number => address - (address % CHUNK);
+
+/** Where the heap is that owns a chunk, in the isolate; NaN or nonsense for what is no chunk. */
+export function heapOfChunk({ memory, layout }: Heap, chunk: number): number {
+  let at = chunk;
+  for (const offset of layout.heapOfChunk) at = memory.word(at - (at % 8) + offset);
+  return at;
+}

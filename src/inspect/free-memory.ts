@@ -1,0 +1,156 @@
+import { CHUNK, chunkOf, heapOfChunk } from "./chunks.ts";
+import type { Heap } from "./heap.ts";
+
+/*
+ * V8 does not clear what it frees. What was a suspended function until a collection found that nobody can let it go on
+ * looks like one for long afterwards: in the half of the young generation that is not in use, beyond what is allocated
+ * of the other half, in the free blocks of the old generation, and in chunks that were given back. Here these are told from the memory in use.
+ */
+
+/** `MemoryChunk::Flag` (src/heap/memory-chunk.h): the halves of the young generation. */
+const FROM_PAGE = 1 << 3;
+const TO_PAGE = 1 << 4;
+/**
+ * How far before the heap `IsolateData` may begin, which has the two places where V8 allocates, of the young and of the
+ * old generation: `LinearAllocationArea`, three words each, start, top and limit (src/heap/linear-allocation-area.h).
+ */
+const ISOLATE_DATA = 1 << 17;
+const AREA = 24;
+/** A young generation has no more chunks in one half. */
+const MAX_CHUNKS = 10_000;
+
+/** A space holds the ends of its list somewhere in here. */
+const SPACE_SIZE = 1 << 9;
+
+interface Range {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What is free in one chunk: all of it, or ranges. */
+type Free = "all" | readonly Range[];
+
+interface OfHeap {
+  /** What is reserved and not yet allocated. */
+  readonly ranges: readonly Range[];
+  /** Chunks of the young generation that are not yet in use. */
+  readonly chunks: ReadonlySet<number>;
+}
+
+/** Knows what of a heap is free. */
+export class FreeMemory {
+  readonly #heap: Heap;
+  readonly #chunks = new Map<number, Free>();
+  readonly #heaps = new Map<number, OfHeap>();
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+  }
+
+  /** Whether what looks like an object is none any more, or never was: a copy of one outside of its map's heap. */
+  has(address: number, map: number): boolean {
+    const chunk = chunkOf(address);
+    const owner = heapOfChunk(this.#heap, chunk);
+    if (!(owner > 0) || owner !== heapOfChunk(this.#heap, chunkOf(map))) return true;
+    let free = this.#chunks.get(chunk);
+    if (free === undefined) this.#chunks.set(chunk, (free = this.#inChunk(chunk, owner)));
+    return free === "all" || free.some(({ from, to }) => from <= address && address < to);
+  }
+
+  #inChunk(chunk: number, owner: number): Free {
+    const { memory, layout } = this.#heap;
+    const flags = memory.u32(chunk + layout.chunkFlags);
+    if ((flags & FROM_PAGE) !== 0 || !this.#isInSpace(chunk)) return "all";
+    const { ranges, chunks } = this.#ofHeap(owner);
+    if (chunks.has(chunk)) return "all";
+    return [...ranges.filter(({ from }) => chunkOf(from - 1) === chunk), ...this.#blocks(chunk)];
+  }
+
+  /** Free blocks, which say how long they are: what stood in them still does, behind those words. */
+  #blocks(chunk: number): Range[] {
+    const heap = this.#heap;
+    const bytes = heap.memory.bytes(chunk, CHUNK);
+    if (bytes === undefined) return [];
+    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, CHUNK / 4);
+    const found: Range[] = [];
+    for (let i = 0; i < words.length - 4;) {
+      const size = (words[i + 3] as number) * heap.layout.freeSpaceUnit;
+      const isBlock =
+        words[i + 2] === 0 &&
+        size > 16 &&
+        size % 8 === 0 &&
+        size <= CHUNK - i * 4 &&
+        ((words[i] as number) & 1) === 1 &&
+        heap.typeOfMap((words[i + 1] as number) * 4_294_967_296 + (words[i] as number)) ===
+          heap.layout.freeSpace;
+      if (isBlock) found.push({ from: chunk + i * 4, to: chunk + i * 4 + size });
+      i += isBlock ? size / 4 : 2;
+    }
+    return found;
+  }
+
+  #ofHeap(owner: number): OfHeap {
+    let known = this.#heaps.get(owner);
+    if (known === undefined) this.#heaps.set(owner, (known = this.#readHeap(owner)));
+    return known;
+  }
+
+  #readHeap(owner: number): OfHeap {
+    const { memory, layout } = this.#heap;
+    for (let at = owner - ISOLATE_DATA; at < owner; at += 8) {
+      const young = this.#areaAt(at, owner);
+      if (young === undefined) continue;
+      const current = chunkOf(young.from - 1);
+      if ((memory.u32(current + layout.chunkFlags) & TO_PAGE) === 0) continue;
+      const old = this.#areaAt(at + AREA, owner);
+      const ranges = [{ from: young.from, to: current + CHUNK }, ...(old === undefined ? [] : [old])];
+      return { ranges, chunks: this.#after(current) };
+    }
+    // Nowhere: between two phases of a collection. Then only the halves are told apart.
+    return { ranges: [], chunks: new Set() };
+  }
+
+  /** What is left of an area where V8 allocates, if that is what these three words are. */
+  #areaAt(at: number, owner: number): Range | undefined {
+    const { memory } = this.#heap;
+    const [start, top, limit] = [memory.word(at), memory.word(at + 8), memory.word(at + 16)];
+    const chunk = chunkOf(start);
+    const isArea = start > chunk && start % 8 === 0 && start <= top && top <= limit && limit <= chunk + CHUNK;
+    return isArea && heapOfChunk(this.#heap, chunk) === owner ? { from: top + 1, to: limit } : undefined;
+  }
+
+  /** The chunks that come after one in its list. */
+  #after(current: number): Set<number> {
+    const found = new Set<number>();
+    for (let chunk = this.#next(current); chunk > 0 && found.size < MAX_CHUNKS; chunk = this.#next(chunk)) {
+      if (found.has(chunk)) break;
+      found.add(chunk);
+    }
+    return found;
+  }
+
+  /** A chunk that was given back is in no list of a space any more, though all that was in it may still be there. */
+  #isInSpace(chunk: number): boolean {
+    const { memory, layout } = this.#heap;
+    const { metadata, nextChunk, spaceOfChunk } = layout;
+    const header = metadata === undefined ? chunk : memory.word(chunk + metadata.ofChunk);
+    const next = memory.word(header + nextChunk);
+    if (next !== 0) return memory.word(next + nextChunk + 8) === header;
+    const previous = memory.word(header + nextChunk + 8);
+    if (previous !== 0) return memory.word(previous + nextChunk) === header;
+    // The only one of its space.
+    const space = memory.word(header + spaceOfChunk);
+    for (let offset = 0; offset < SPACE_SIZE; offset += 8)
+      if (memory.word(space + offset) === header) return true;
+    return false;
+  }
+
+  /** The list goes from header to header: each says where its chunk is. */
+  #next(chunk: number): number {
+    const { memory, layout } = this.#heap;
+    const { nextChunk, metadata } = layout;
+    if (metadata === undefined) return memory.word(chunk + nextChunk);
+    const next = memory.word(memory.word(chunk + metadata.ofChunk) + nextChunk);
+    return next > 0 ? memory.word(next + metadata.chunk) : 0;
+  }
+}
