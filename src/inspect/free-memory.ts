@@ -40,6 +40,7 @@ interface OfHeap {
 /** Knows what of a heap is free. */
 export class FreeMemory {
   readonly #heap: Heap;
+  readonly #buffer = Buffer.alloc(CHUNK);
   readonly #chunks = new Map<number, Free>();
   readonly #heaps = new Map<number, OfHeap>();
 
@@ -69,22 +70,22 @@ export class FreeMemory {
   /** Free blocks, which say how long they are: what stood in them still does, behind those words. */
   #blocks(chunk: number): Range[] {
     const heap = this.#heap;
-    const bytes = heap.memory.bytes(chunk, CHUNK);
-    if (bytes === undefined) return [];
-    const words = new Uint32Array(bytes.buffer, bytes.byteOffset, CHUNK / 4);
+    // The first chunks, which come out of the snapshot, end where their content does.
+    const size = heap.memory.readInto(this.#buffer, CHUNK, chunk);
+    const words = new Uint32Array(this.#buffer.buffer, this.#buffer.byteOffset, size >> 2);
     const found: Range[] = [];
     for (let i = 0; i < words.length - 4;) {
-      const size = (words[i + 3] as number) * heap.layout.freeSpaceUnit;
+      const length = (words[i + 3] as number) * heap.layout.freeSpaceUnit;
       const isBlock =
         words[i + 2] === 0 &&
-        size > 16 &&
-        size % 8 === 0 &&
-        size <= CHUNK - i * 4 &&
+        length > 16 &&
+        length % 8 === 0 &&
+        length <= CHUNK - i * 4 &&
         ((words[i] as number) & 1) === 1 &&
         heap.typeOfMap((words[i + 1] as number) * 4_294_967_296 + (words[i] as number)) ===
           heap.layout.freeSpace;
-      if (isBlock) found.push({ from: chunk + i * 4, to: chunk + i * 4 + size });
-      i += isBlock ? size / 4 : 2;
+      if (isBlock) found.push({ from: chunk + i * 4, to: chunk + i * 4 + length });
+      i += isBlock ? length / 4 : 2;
     }
     return found;
   }

@@ -33,18 +33,20 @@ export class Heap {
     this.layout = layout;
   }
 
-  /** The tagged or raw word in a field. */
+  /** The tagged or raw word in a field; NaN where there is no object, which is all that a torn word may point to. */
   word(object: number, offset: number): number {
+    if (object % 8 !== 1) return Number.NaN;
     return this.memory.word(object - 1 + offset);
   }
 
   u32(object: number, offset: number): number {
+    if (object % 8 !== 1) return Number.NaN;
     return this.memory.u32(object - 1 + offset);
   }
 
   /** A small integer, which V8 keeps in the upper half of a word. */
   smi(object: number, offset: number): number {
-    return this.memory.u32(object - 1 + offset + 4) | 0;
+    return this.u32(object, offset + 4) | 0;
   }
 
   /** The instance type of an object: -1 for what is none. */
@@ -58,7 +60,8 @@ export class Heap {
     const known = this.#types.get(map);
     if (known !== undefined) return known;
     const { types, fields } = this.layout;
-    const type = (object: number): number => this.memory.u16(object - 1 + fields.mapInstanceType);
+    const type = (object: number): number =>
+      object % 8 === 1 ? this.memory.u16(object - 1 + fields.mapInstanceType) : NO_TYPE;
     const isMap = map % 8 === 1 && map > 4096 && type(this.word(map, 0)) === types.map;
     const found = isMap ? type(map) : NO_TYPE;
     this.#types.set(map, found);

@@ -32,16 +32,15 @@ export async function runPrograms(name: InspectedNode, programs: number): Promis
   let frames = 0;
   for (let index = 0; index * BATCH < count; index++) {
     const batch = { seed: seed + index, programs: Math.min(BATCH, count - index * BATCH), node };
-    const outcome = await runBatch(batch, programPath(name));
+    const again = `HOLDFAST_SEED=${batch.seed} HOLDFAST_PROGRAMS=${batch.programs}`;
+    const outcome = await runBatch(batch, programPath(name)).catch((cause: unknown) => {
+      throw new Error(`${again} failed`, { cause });
+    });
     functions += outcome.functions;
     frames += outcome.frames;
     for (const [feature, times] of outcome.features)
       features.set(feature, (features.get(feature) ?? 0) + times);
-    if (outcome.differences.length > 0)
-      differences.push(
-        `HOLDFAST_SEED=${batch.seed} HOLDFAST_PROGRAMS=${batch.programs}`,
-        ...outcome.differences,
-      );
+    if (outcome.differences.length > 0) differences.push(again, ...outcome.differences);
   }
   const summary = `${name}: ${count} programs from seed ${seed}, ${functions} suspended functions, ${frames} frames of V8's own stacks`;
   return { differences, summary, features };
