@@ -12,11 +12,11 @@ const MAX_BEFORE = 2000;
  * Looks at whether what was read can be true of a V8 as the table has it. Throws `InspectError` (`HF_LAYOUT_MISMATCH`):
  * a wrong line is worse than none.
  */
-export function verify(heap: Heap, isolates: Isolates, { seen, changing, wasIdle, torn }: Agreed): void {
+export function verify(heap: Heap, isolates: Isolates, { seen, changing, torn }: Agreed): void {
   if (isolates.count === 0) throw mismatch("no heap of V8 was found where it should be");
   if (!isolates.hasMaps()) throw mismatch("its heap holds no maps that describe themselves");
   // Each candidate goes from the function to what its closures share, to its script and to its bytecode.
-  if (wasIdle && torn > seen.size)
+  if (torn > seen.size)
     throw mismatch(`of ${torn + seen.size} suspended functions, ${torn} lead to no script or no bytecode`);
   const sure = [...seen.values()].filter(({ raw }) => !changing.has(raw.address));
   for (const { raw, info } of sure) {
