@@ -1,6 +1,9 @@
 import type { Heap } from "./heap.ts";
 
-/** V8 takes memory for its heaps in pieces of this size, at multiples of it; each begins with a header. */
+/**
+ * V8 takes memory for its heaps in pieces of this size, at multiples of it; each begins with a header. Only an object
+ * larger than one has its own.
+ */
 export const CHUNK = 1 << 18;
 
 export const chunkOf = (address: number): number => address - (address % CHUNK);

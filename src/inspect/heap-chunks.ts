@@ -1,9 +1,8 @@
+import { CHUNK, heapOfChunk } from "./chunks.ts";
 import type { Heap } from "./heap.ts";
 import { ADDRESS_LIMIT } from "./process-memory.ts";
 import type { Region } from "./process-memory.ts";
 
-/** V8 gives out its heaps in chunks of this size, at multiples of it. Only an object larger than one has its own. */
-export const CHUNK: number = 1 << 18;
 /** A heap has so many chunks from its first moment on: what is met less often only looks like one. */
 const MIN_CHUNKS = 4;
 
@@ -18,7 +17,7 @@ export function heapChunks(
   const found = new Map<number, number[]>();
   for (const { from, to } of touched) {
     for (let chunk = Math.ceil(from / CHUNK) * CHUNK; chunk < to; chunk += CHUNK) {
-      const owner = ownerOf(heap, chunk);
+      const owner = heapOfChunk(heap, chunk);
       if (!(owner > CHUNK && owner < ADDRESS_LIMIT && owner % 8 === 0)) continue;
       const chunks = found.get(owner);
       if (chunks === undefined) found.set(owner, [chunk]);
@@ -27,13 +26,6 @@ export function heapChunks(
   }
   for (const [owner, chunks] of found) if (chunks.length < MIN_CHUNKS) found.delete(owner);
   return found;
-}
-
-/** Where the heap is that a chunk belongs to; whatever stands there, where it is no chunk. */
-function ownerOf({ memory, layout }: Heap, chunk: number): number {
-  let at = chunk;
-  for (const offset of layout.heapOfChunk) at = memory.word(at - (at % 8) + offset);
-  return at;
 }
 
 /** What of a process is to be searched for objects: touched, and in a heap; in the order of addresses. */

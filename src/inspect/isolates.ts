@@ -1,5 +1,6 @@
+import { CHUNK, chunkOf } from "./chunks.ts";
 import type { Heap } from "./heap.ts";
-import { CHUNK, heapChunks } from "./heap-chunks.ts";
+import { heapChunks } from "./heap-chunks.ts";
 import { mappings } from "./process-memory.ts";
 
 /*
@@ -37,7 +38,7 @@ export class Isolates {
 
   /** In which isolate an object is; undefined where its place is in no heap: then it is a copy of one, in a buffer. */
   of(object: number): number | undefined {
-    return this.#byChunk.get(object - (object % CHUNK));
+    return this.#byChunk.get(chunkOf(object));
   }
 
   /** Whether there is an object in each heap whose map is a map. */
