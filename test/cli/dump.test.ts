@@ -165,7 +165,7 @@ describe("what cannot be done ends with a code of its own, a clear word, and no 
   test("not Node: 5", async () => {
     await using program = await start("sh", ["-c", "echo ready; exec sleep 1000"]);
     const { code, stdout, stderr } = await holdfast(["dump", String(program.pid)]);
-    expect(stderr).toMatch(/^holdfast: process \d+ is not Node.* \(HF_NOT_NODE\)\n$/);
+    expect(stderr).toMatch(/^holdfast: process \d+ is sleep, and no Node.* \(HF_NOT_NODE\)\n$/);
     expect({ code, stdout }).toEqual({ code: 5, stdout: "" });
   });
 });
