@@ -78,8 +78,8 @@ function nodeLines({ node, prefix, isLast, task }: Branch, isKnown: boolean, pag
   const stem = depth === 0 ? "" : isLast ? "  " : "│ ";
   const isFaint = isNodes(one);
   const parts: Part[] = [
-    ...(depth > MAX_INDENT ? [{ text: `[${depth}]`, paint: paint.faint }] : []),
-    ...(members.length > 1 ? [{ text: `${count(members.length)} ×`, paint: paint.heading }] : []),
+    ...(depth > MAX_INDENT ? [{ text: `[${depth}]`, paint: paint.faint, gap: 1 }] : []),
+    ...(members.length > 1 ? [{ text: `${count(members.length)} ×`, paint: paint.heading, gap: 1 }] : []),
     { text: nameOf(one), paint: isFaint ? paint.faint : paint.name },
     { text: placeOf(locations.of(one), options.from), paint: isFaint ? paint.faint : (text) => text },
     ...marks(one, isKnown, page),
@@ -101,6 +101,8 @@ function nodeLines({ node, prefix, isLast, task }: Branch, isKnown: boolean, pag
 interface Part {
   readonly text: string;
   readonly paint: (text: string) => string;
+  /** How far the next part is from it. @default 2 */
+  readonly gap?: number;
 }
 
 function marks(one: SuspendedFunction, isKnown: boolean, { paint }: Page): Part[] {
@@ -121,8 +123,8 @@ function wrap(parts: readonly Part[], width: number): string[] {
   const lines: string[] = [];
   let line = "";
   let length = 0;
-  for (const { text, paint } of parts) {
-    const gap = length === 0 ? 0 : /[×\]]$/.test(line) ? 1 : 2;
+  let gap = 0;
+  for (const { text, paint, gap: after = 2 } of parts) {
     if (length > 0 && length + gap + text.length > width) {
       lines.push(line);
       line = paint(text);
@@ -131,6 +133,7 @@ function wrap(parts: readonly Part[], width: number): string[] {
       line += " ".repeat(gap) + paint(text);
       length += gap + text.length;
     }
+    gap = after;
   }
   return [...lines, line];
 }

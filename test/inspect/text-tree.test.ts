@@ -72,6 +72,14 @@ a  /app/x.js:1:1
 poll  /app/x.js:4:1  unowned`);
   });
 
+  test("colours change nothing but the colours", () => {
+    const graph = new GraphMaker();
+    for (let i = 0; i < 3; i++)
+      graph.stack(["query", "/app/db.js:4:3"], ["serve", "/app/x.js:9:5", task("a/b")]);
+    graph.add("busy", "/app/x.js:1:1", [], { isChanging: true });
+    expect(treeOf(graph, { colours: true }).replaceAll(/\p{Cc}\[\d+m/gu, "")).toBe(treeOf(graph));
+  });
+
   test("threads have headings", () => {
     const graph = new GraphMaker();
     graph.add("b", "/app/x.js:2:1", [], { isolate: 1, realm: 1 });
