@@ -60,10 +60,11 @@ interface Branch {
 }
 
 /** In reverse: the first is taken from the end. */
-function branchesOf({ node, prefix, isLast }: Branch, children: readonly TreeNode[]): Branch[] {
+function branchesOf({ node, prefix, isLast, task: above }: Branch, children: readonly TreeNode[]): Branch[] {
   const stem = node.depth === 0 ? "" : isLast ? "  " : "│ ";
   const inner = node.depth > MAX_INDENT ? prefix : prefix + stem;
-  const task = node.members[0]?.task?.path;
+  // Async generators tell of no task: they are in that of whoever awaits them.
+  const task = node.members[0]?.task?.path ?? above;
   return children
     .map((child, index) => ({ node: child, prefix: inner, isLast: index === children.length - 1, task }))
     .reverse();
