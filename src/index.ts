@@ -74,3 +74,4 @@ export type { EndCause, ProcessReport, StubbornTask, UncaughtReport } from "./pr
 export type { SignalName } from "./process/stop-signals.ts";
 
 announceCopy(import.meta.url);
+export type { AwaitLine, TaskLines } from "./inspect/task-lines.ts";

@@ -129,7 +129,7 @@ const versions: Readonly<Record<string, VersionLayout>> = {
 };
 
 /** Instance types: the number at `Map` + 12 that says what an object is. */
-export interface Types {
+interface Types {
   readonly asyncFunction: number;
   readonly asyncGenerator: number;
   readonly promise: number;
@@ -152,7 +152,7 @@ export interface Types {
 }
 
 /** Offsets of fields that are exported. */
-export interface Fields {
+interface Fields {
   readonly functionShared: number;
   readonly functionContext: number;
   readonly sharedScript: number;

@@ -10,7 +10,7 @@ export interface Form {
 }
 
 /** What a form is given. */
-export interface Body {
+interface Body {
   readonly id: number;
   readonly name: string;
   readonly star: "" | "*";
