@@ -74,4 +74,4 @@ export type { EndCause, ProcessReport, StubbornTask, UncaughtReport } from "./pr
 export type { SignalName } from "./process/stop-signals.ts";
 
 announceCopy(import.meta.url);
-export type { AwaitLine, TaskLines } from "./inspect/task-lines.ts";
+export type { AwaitLine, TaskLines } from "./inspect/await-line.ts";

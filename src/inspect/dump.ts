@@ -5,7 +5,7 @@ import { inflate } from "./flat-dump.ts";
 import type { FlatDump } from "./flat-dump.ts";
 import type { AwaitGraph } from "./graph.ts";
 import type { StackGroup } from "./groups.ts";
-import type { TaskLines } from "./task-lines.ts";
+import type { TaskLines } from "./await-line.ts";
 
 /** What is asked of a dump. */
 export interface DumpOptions {

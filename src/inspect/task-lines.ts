@@ -1,23 +1,6 @@
 import { fileURLToPath } from "node:url";
+import type { AwaitLine, TaskLines } from "./await-line.ts";
 import type { AwaitGraph, SuspendedFunction } from "./graph.ts";
-
-/** A line at which a function is suspended. */
-export interface AwaitLine {
-  /** A path, where the script is a file; else what its script is called. */
-  readonly file: string;
-  readonly line: number;
-  readonly column: number;
-  /** Empty for a function without a name. */
-  readonly function: string;
-}
-
-/** Where the functions of a task of holdfast are suspended. */
-export interface TaskLines {
-  readonly id: number;
-  readonly path: string;
-  /** The innermost functions: of those that await one another, the one that awaits something else. */
-  readonly awaiting: readonly AwaitLine[];
-}
 
 /** Several, where a task does several things at once. */
 const MAX_LINES = 5;

@@ -4,7 +4,7 @@ import { describeError } from "../core/errors.ts";
 import type { ErrorInfo } from "../core/errors.ts";
 import type { ScopeStats, TaskInfo } from "../core/info.ts";
 import type { Scope } from "../core/types.ts";
-import type { TaskLines } from "../inspect/task-lines.ts";
+import type { TaskLines } from "../inspect/await-line.ts";
 import { toReport } from "./report.ts";
 import type { EndCause, ProcessReport, UncaughtReport } from "./report.ts";
 import { isTerminal, say, toJson, toText, toUncaughtText } from "./words.ts";

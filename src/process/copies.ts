@@ -4,7 +4,7 @@
  * does not know alone.
  */
 
-import type { TaskLines } from "../inspect/task-lines.ts";
+import type { TaskLines } from "../inspect/await-line.ts";
 
 /** What every copy can see. */
 export interface Registry {

@@ -2,7 +2,7 @@
 
 import type { Worker } from "node:worker_threads";
 import type { ReaderAnswer, ReaderData } from "../inspect/dump.ts";
-import type { TaskLines } from "../inspect/task-lines.ts";
+import type { TaskLines } from "../inspect/await-line.ts";
 
 /** What the guard thread is started with. */
 export interface GuardData {

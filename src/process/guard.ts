@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { callLater, clearTimer, wall } from "../core/clock.ts";
-import type { TaskLines } from "../inspect/task-lines.ts";
+import type { TaskLines } from "../inspect/await-line.ts";
 import { guard } from "./guard-thread.ts";
 import type { GuardAnswer, GuardData, GuardOrder, GuardWords } from "./guard-thread.ts";
 

@@ -5,7 +5,7 @@ import type { TaskInfo } from "../core/info.ts";
 import { ScopeView } from "../core/scope-view.ts";
 import type { Scope } from "../core/types.ts";
 import type { Outcome } from "../core/words.ts";
-import type { TaskLines } from "../inspect/task-lines.ts";
+import type { TaskLines } from "../inspect/await-line.ts";
 import { Account } from "./account.ts";
 import { registry } from "./copies.ts";
 import type { Interruption } from "./copies.ts";

@@ -2,7 +2,7 @@ import { now, wall } from "../core/clock.ts";
 import type { ErrorInfo } from "../core/errors.ts";
 import type { TaskInfo } from "../core/info.ts";
 import type { TaskState } from "../core/words.ts";
-import type { AwaitLine, TaskLines } from "../inspect/task-lines.ts";
+import type { AwaitLine, TaskLines } from "../inspect/await-line.ts";
 
 /**
  * Why a process ended: a signal, `requestClose` (or a close of the root from outside), a body that failed, a service

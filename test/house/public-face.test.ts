@@ -26,7 +26,7 @@ const face: Record<string, string[]> = {
     "timeout",
   ],
   "./fastify": ["default", "holdfast"],
-  "./inspect": ["InspectError", "readDump", "toJson", "toText"],
+  "./inspect": ["InspectError", "dump", "toJson", "toText"],
   "./testing": ["leakGate", "useManualClock"],
 };
 

@@ -78,7 +78,11 @@ describe.skipIf(!isLinux)("what is no process", () => {
   });
 
   test("a zombie", async () => {
-    const parent = new Program("sh", ["-c", "sleep 0 & echo $!; exec sleep 60"]);
+    // Not a shell, which may fetch the end of its child before it waits.
+    const parent = new Program("perl", [
+      "-e",
+      '$| = 1; my $child = fork; exit unless $child; print "$child\\n"; sleep 60',
+    ]);
     const [, child] = await parent.untilSaid(/(\d+)\n/);
     await untilState(Number(child), /Z/);
     expect(await refusal(Number(child))).toMatchObject({
