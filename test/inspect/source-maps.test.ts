@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import {
   mkdirSync,
   mkdtempSync,
@@ -144,6 +145,37 @@ describe("compiled by tsc", () => {
     expect(text).toContain("const left: number = await stockOf(order as Order);");
   });
 });
+
+/** Whether this user may give a program a disk of its own. */
+const mayUnshare = spawnSync("unshare", ["--mount", "true"]).status === 0;
+
+describe.skipIf(!mayUnshare)(
+  "a process that sees other files than we do (needs the right to `unshare --mount`)",
+  () => {
+    test("its sources and maps are read as it sees them, and not ours of the same name", async () => {
+      const root = project();
+      await build({
+        entryPoints: [join(root, "src/app.ts")],
+        outdir: join(root, "dist"),
+        bundle: true,
+        platform: "node",
+        format: "esm",
+        sourcemap: "linked",
+        sourcesContent: false,
+      });
+      const theirs = join(folder, "theirs");
+      renameSync(root, theirs);
+      mkdirSync(join(root, "dist"), { recursive: true });
+      writeFileSync(join(root, "dist/app.js"), "// quite another program\n");
+      const command = `mount --bind "$1" "$2" && exec "$0" "$2/dist/app.js"`;
+      const args = ["--mount", "sh", "-c", command, process.execPath, theirs, root];
+      await using program = await start("unshare", args);
+      const dump = readDump(program.pid);
+      expectOriginals(toJson(dump), root);
+      expect(toText(dump)).toContain("const answer: Answer = (await new Promise<Answer>(");
+    });
+  },
+);
 
 describe("maps that cannot be used", () => {
   const bundle = async (root: string): Promise<string> => {
