@@ -68,10 +68,10 @@ export type {
   TroubleEvent,
   TerminalState,
 } from "./core/index.ts";
+export type { AwaitLine, TaskLines } from "./inspect/await-line.ts";
 export { main } from "./process/main.ts";
 export type { MainOptions } from "./process/main.ts";
 export type { EndCause, ProcessReport, StubbornTask, UncaughtReport } from "./process/report.ts";
 export type { SignalName } from "./process/stop-signals.ts";
 
 announceCopy(import.meta.url);
-export type { AwaitLine, TaskLines } from "./inspect/await-line.ts";
