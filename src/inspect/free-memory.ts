@@ -37,6 +37,8 @@ interface OfHeap {
   readonly chunks: ReadonlySet<number>;
 }
 
+const NOTHING: OfHeap = { ranges: [], chunks: new Set() };
+
 /** Knows what of a heap is free. */
 export class FreeMemory {
   readonly #heap: Heap;
@@ -96,19 +98,27 @@ export class FreeMemory {
     return known;
   }
 
+  /**
+   * Whoever copies objects during a collection has such areas, too, and leaves them behind in freed memory, which may be
+   * near. Only `IsolateData` has two in a row: what is found twice, or not at all, says nothing.
+   */
   #readHeap(owner: number): OfHeap {
-    const { memory, layout } = this.#heap;
+    let found: OfHeap | undefined;
     for (let at = owner - ISOLATE_DATA; at < owner; at += 8) {
       const young = this.#areaAt(at, owner);
-      if (young === undefined) continue;
+      const old = young && this.#areaAt(at + AREA, owner);
+      if (young === undefined || old === undefined) continue;
       const current = chunkOf(young.from - 1);
-      if ((memory.u32(current + layout.chunkFlags) & TO_PAGE) === 0) continue;
-      const old = this.#areaAt(at + AREA, owner);
-      const ranges = [{ from: young.from, to: current + CHUNK }, ...(old === undefined ? [] : [old])];
-      return { ranges, chunks: this.#after(current) };
+      if (!this.#isYoung(current) || this.#isYoung(chunkOf(old.from - 1))) continue;
+      if (found !== undefined) return NOTHING;
+      found = { ranges: [{ from: young.from, to: current + CHUNK }, old], chunks: this.#after(current) };
     }
-    // Nowhere: between two phases of a collection. Then only the halves are told apart.
-    return { ranges: [], chunks: new Set() };
+    return found ?? NOTHING;
+  }
+
+  #isYoung(chunk: number): boolean {
+    const { memory, layout } = this.#heap;
+    return (memory.u32(chunk + layout.chunkFlags) & TO_PAGE) !== 0;
   }
 
   /** What is left of an area where V8 allocates, if that is what these three words are. */
