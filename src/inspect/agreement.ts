@@ -6,6 +6,8 @@ import type { Picture, Seen } from "./picture.ts";
 
 /** No more than so many pictures are taken of a process that does not keep still. */
 const MAX_PICTURES = 10;
+/** Of the functions that two pictures in a row have shown alike, so many are to be confirmed. */
+const NEARLY_ALL = 0.98;
 /** So many pictures in a row must show the same of a function. */
 const AGREEING = 3;
 
@@ -24,9 +26,9 @@ export interface Agreed {
 
 /**
  * Reads a process while it goes on. If nothing ran meanwhile, one picture is exact. Else pictures are taken until those
- * functions that look the same in several in a row are no fewer than before: what lives for milliseconds comes and
- * goes, and is marked as changing; what has been suspended for longer has had every word of it confirmed. In a hurry two
- * pictures are all there is time for: more comes out as changing, nothing as sure that did not stay the same.
+ * functions that stay are the same in several in a row: what lives for milliseconds comes and goes, and is marked as
+ * changing; what has been suspended for longer has had every word of it confirmed. In a hurry two pictures are all there
+ * is time for: more comes out as changing, nothing as sure that did not stay the same.
  */
 export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry = false): Agreed {
   const agreeing = isInHurry ? 2 : AGREEING;
@@ -42,25 +44,28 @@ export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry
       torn: last.torn,
     };
   let confirmed = new Map<number, number>();
-  let stable = -1;
+  let most = 0;
   let pictures = 1;
-  for (; pictures < MAX_PICTURES; pictures++) {
+  let best = { picture: last, confirmed, stable: 0 };
+  while (pictures < MAX_PICTURES) {
     const next = takePicture(memory, layout);
+    pictures++;
     confirmed = confirm(confirmed, last, next);
     last = next;
-    if (pictures + 1 < agreeing) continue;
-    const count = countStable(confirmed);
-    if (isInHurry || (count === stable && count > 0)) {
-      pictures++;
-      break;
-    }
-    stable = count;
+    most = Math.max(most, confirmed.size);
+    if (pictures < agreeing) continue;
+    const stable = countStable(confirmed, agreeing);
+    // The last one may have been taken amid a collection, which shows less than there is.
+    if (stable >= best.stable) best = { picture: last, confirmed, stable };
+    // A collection may have moved some of them between two pictures: those need another three.
+    if (isInHurry || (stable > 0 && stable >= most * NEARLY_ALL)) break;
   }
+  const { seen, bytes, torn } = best.picture;
   const changing = new Set<number>();
-  for (const address of last.seen.keys()) {
-    if ((confirmed.get(address) ?? 0) < agreeing - 1) changing.add(address);
+  for (const address of seen.keys()) {
+    if ((best.confirmed.get(address) ?? 0) < agreeing - 1) changing.add(address);
   }
-  return { seen: last.seen, changing, wasIdle: false, pictures, bytes: last.bytes, torn: last.torn };
+  return { seen, changing, wasIdle: false, pictures, bytes, torn };
 }
 
 /** How often in a row each function has looked as it does now, after the first time. */
@@ -73,9 +78,9 @@ function confirm(counts: ReadonlyMap<number, number>, before: Picture, now: Pict
   return next;
 }
 
-function countStable(counts: ReadonlyMap<number, number>): number {
+function countStable(counts: ReadonlyMap<number, number>, agreeing: number): number {
   let count = 0;
-  for (const times of counts.values()) if (times >= AGREEING - 1) count++;
+  for (const times of counts.values()) if (times >= agreeing - 1) count++;
   return count;
 }
 

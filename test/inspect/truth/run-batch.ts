@@ -23,7 +23,7 @@ export interface Outcome {
 const MAX_DURATION = 30_000;
 /** The main thread's and the worker's. */
 const THREADS = 2;
-/** A process that has just started may still collect or compile: it is read again until it was idle. */
+/** A process that has just started may still collect or compile: it is read again until nothing changes. */
 const MAX_READINGS = 40;
 
 /** Runs a batch on a Node, dumps it when all of it is suspended, and compares. */
@@ -34,9 +34,9 @@ export async function runBatch(batch: Batch, node: string): Promise<Outcome> {
     const child = spawn(node, [join(folder, "main.cjs")], { stdio: ["pipe", "pipe", "inherit"] });
     try {
       const lines = linesOf(child.stdout);
-      const hung = setTimeout(() => child.kill("SIGKILL"), MAX_DURATION);
       await until(lines, "ready", 1);
-      const { functions, wasIdle } = await readIdle(child.pid as number);
+      const { functions, isSure } = await readIdle(child.pid as number);
+      const hung = setTimeout(() => child.kill("SIGKILL"), MAX_DURATION);
       child.stdin.on("error", () => {});
       child.stdin.write("go\n");
       const captured = (await until(lines, "captured ", THREADS)).flatMap(
@@ -45,7 +45,11 @@ export async function runBatch(batch: Batch, node: string): Promise<Outcome> {
       clearTimeout(hung);
       const stacks = compareStacks(functions, captured, truth);
       return {
-        differences: [...(wasIdle ? [] : ["it was not idle"]), ...compare(functions, truth), ...stacks.lines],
+        differences: [
+          ...(isSure ? [] : ["it did not come to rest"]),
+          ...compare(functions, truth),
+          ...stacks.lines,
+        ],
         functions: truth.nodes.length,
         frames: stacks.frames,
         features: truth.features,
@@ -60,9 +64,9 @@ export async function runBatch(batch: Batch, node: string): Promise<Outcome> {
 
 async function readIdle(pid: number) {
   for (let turn = 1; ; turn++) {
-    const { graph, target } = readDump(pid);
-    if (target.wasIdle || turn === MAX_READINGS)
-      return { functions: graph.functions, wasIdle: target.wasIdle };
+    const { functions } = readDump(pid).graph;
+    const isSure = functions.every(({ isChanging }) => !isChanging);
+    if (isSure || turn === MAX_READINGS) return { functions, isSure };
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
