@@ -69,7 +69,7 @@ describe("an event loop that is blocked", () => {
   );
 
   // As in ending.test.ts: the lines come in time, or not at all.
-  test("by a task, while another waits: both are named with their lines", { retry: 3 }, async () => {
+  test("by a task, while another waits: both are named with their lines", { retry: 6 }, async () => {
     const child = await Child.at(READY, "blocked, and another waits");
     const end = await child.endBy("SIGTERM");
     expect(end).toMatchObject({ code: 1 });
@@ -82,7 +82,7 @@ describe("an event loop that is blocked", () => {
     ]);
   });
 
-  test("in native code, while another waits: both are named", { retry: 3 }, async () => {
+  test("in native code, while another waits: both are named", { retry: 6 }, async () => {
     const child = await Child.at(READY, "blocked in native code, and another waits");
     const end = await child.endBy("SIGTERM");
     expect(end).toMatchObject({ signal: "SIGKILL" });
