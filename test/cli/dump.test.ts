@@ -7,7 +7,7 @@ import { describe, expect, test } from "vitest";
 
 import type { DumpJson } from "../../src/inspect/json.ts";
 import { nodes, start } from "../inspect/start-program.ts";
-import { hasTerminals, holdfast, onTerminal } from "./run.ts";
+import { holdfast } from "./run.ts";
 
 const waiting = fileURLToPath(new URL("fixtures/waiting.mjs", import.meta.url));
 const validate = new Ajv2020({ allowUnionTypes: true }).compile(
@@ -96,18 +96,6 @@ describe("options", () => {
     await using program = await start(process.execPath, [waiting]);
     const { stdout } = await holdfast(["dump", String(program.pid)]);
     expect(stdout).not.toContain("\u001B");
-  });
-
-  test.skipIf(!hasTerminals)("colours on a terminal, and not where NO_COLOR is set", async () => {
-    await using program = await start(process.execPath, [waiting]);
-    const args = ["dump", String(program.pid)];
-    const { NO_COLOR: _, ...env } = process.env;
-    const coloured = await onTerminal(args, env);
-    expect(coloured).toContain("\u001B[36mread\u001B[39m");
-    const plain = await onTerminal(args, { ...env, NO_COLOR: "1" });
-    expect(plain).toContain("    read  ");
-    expect(plain).not.toContain("\u001B");
-    for (const line of plain.split(/\r?\n/)) expect(line.length).toBeLessThanOrEqual(80);
   });
 
   test("who reads only the beginning, as head does, breaks nothing", async () => {
