@@ -1,6 +1,5 @@
 import type { Dump } from "./dump.ts";
 import type { SuspendedFunction } from "./graph.ts";
-import { groupStacks } from "./groups.ts";
 
 /*
  * A dump on its way between threads: functions refer to each other by index. A chain of a hundred thousand of them,
@@ -9,27 +8,38 @@ import { groupStacks } from "./groups.ts";
 
 type Flat = Omit<SuspendedFunction, "awaitedBy"> & { readonly awaitedBy: readonly number[] };
 
+interface FlatGroup {
+  readonly count: number;
+  readonly frames: readonly number[];
+}
+
 export interface FlatDump extends Omit<Dump, "graph" | "groups"> {
   readonly functions: readonly Flat[];
+  readonly groups: readonly FlatGroup[];
 }
 
-export function flatten({ reader, target, graph, warnings }: Dump): FlatDump {
+export function flatten({ graph, groups, ...rest }: Dump): FlatDump {
   const indices = new Map(graph.functions.map((one, index) => [one, index] as const));
-  const functions = graph.functions.map((one) => ({
-    ...one,
-    awaitedBy: one.awaitedBy.flatMap((awaiter) => indices.get(awaiter) ?? []),
-  }));
-  return { reader, target, warnings, functions };
+  const toIndices = (functions: readonly SuspendedFunction[]): number[] =>
+    functions.flatMap((one) => indices.get(one) ?? []);
+  return {
+    ...rest,
+    functions: graph.functions.map((one) => ({ ...one, awaitedBy: toIndices(one.awaitedBy) })),
+    groups: groups.map(({ count, frames }) => ({ count, frames: toIndices(frames) })),
+  };
 }
 
-export function inflate({ functions: flat, ...rest }: FlatDump): Dump {
+export function inflate({ functions: flat, groups, ...rest }: FlatDump): Dump {
   const lists = flat.map((): SuspendedFunction[] => []);
   const functions = flat.map((one, index) => ({ ...one, awaitedBy: lists[index] ?? [] }));
-  for (const [index, { awaitedBy }] of flat.entries()) {
-    for (const awaiter of awaitedBy) {
-      const one = functions[awaiter];
-      if (one !== undefined) lists[index]?.push(one);
-    }
-  }
-  return { ...rest, graph: { functions }, groups: groupStacks(functions) };
+  const toFunctions = (indices: readonly number[]): SuspendedFunction[] =>
+    indices.flatMap((index) => functions[index] ?? []);
+  // One by one: a function may be awaited by more others than a call takes arguments.
+  for (const [index, { awaitedBy }] of flat.entries())
+    for (const awaiter of toFunctions(awaitedBy)) lists[index]?.push(awaiter);
+  return {
+    ...rest,
+    graph: { functions },
+    groups: groups.map(({ count, frames }) => ({ count, frames: toFunctions(frames) })),
+  };
 }

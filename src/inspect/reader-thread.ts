@@ -4,8 +4,7 @@ import { plantCanary } from "./canary.ts";
 import type { ReaderAnswer, ReaderData } from "./dump.ts";
 import { InspectError } from "./errors.ts";
 import { flatten } from "./flat-dump.ts";
-import { readDump, readDumpStopped, warmUp } from "./reading.ts";
-import { taskLines } from "./task-lines.ts";
+import { readDump, readDumpStopped, readTaskLines, warmUp } from "./reading.ts";
 
 /* The reader's thread: reads once, answers, and ends. */
 
@@ -14,8 +13,8 @@ async function answer(): Promise<ReaderAnswer> {
   plantCanary();
   if (want === "tasks") await untilGo(pid);
   try {
-    const dump = stop && pid !== "self" ? await readDumpStopped(pid) : readDump(pid, want === "tasks");
-    return want === "tasks" ? { tasks: taskLines(dump.graph) } : { dump: flatten(dump) };
+    if (want === "tasks") return { tasks: readTaskLines(pid) };
+    return { dump: flatten(stop && pid !== "self" ? await readDumpStopped(pid) : readDump(pid)) };
   } catch (error) {
     if (!(error instanceof InspectError)) throw error;
     const { code, message, cause } = error;

@@ -1,5 +1,6 @@
 import { readInAgreement } from "./agreement.ts";
 import type { Agreed } from "./agreement.ts";
+import type { TaskLines } from "./await-line.ts";
 import { canariesIn, isCanaryRight } from "./canary.ts";
 import type { Dump } from "./dump.ts";
 import { groupStacks } from "./groups.ts";
@@ -10,6 +11,7 @@ import { toGraph } from "./memory-reader.ts";
 import { takePicture } from "./picture.ts";
 import { statusOf } from "./process-status.ts";
 import { readStopped } from "./stopped.ts";
+import { taskLines } from "./task-lines.ts";
 import { openTarget, refuseGone, toRefusal } from "./target.ts";
 import type { Target } from "./target.ts";
 import { refuseWrongCanary, verify } from "./verify.ts";
@@ -25,12 +27,28 @@ const TRIED = "x64";
  * Reads a process from the thread in which this is called: another process, or this one, whose other threads are then
  * looked at. Throws `InspectError`.
  */
-export function readDump(pid: number | "self", isInHurry = false): Dump {
+export function readDump(pid: number | "self"): Dump {
+  return grouped(read(pid, false));
+}
+
+/** Reads only the lines at which tasks of holdfast stand, as soon as can be. Throws `InspectError`. */
+export function readTaskLines(pid: number | "self"): TaskLines[] {
+  return taskLines(read(pid, true).graph);
+}
+
+/** What was read, not yet grouped. */
+type Reading = Omit<Dump, "groups">;
+
+function grouped(reading: Reading): Dump {
+  return { ...reading, groups: groupStacks(reading.graph.functions) };
+}
+
+function read(pid: number | "self", isInHurry: boolean): Reading {
   return withTarget(pid, (target) => {
     let agreed = readInAgreement(target.memory, target.layout, isInHurry);
     for (let tries = 1; pid === "self" && !isCanaryRight(agreed.seen, CANARY) && tries < MAX_TRIES; tries++)
       agreed = readInAgreement(target.memory, target.layout, isInHurry);
-    return toDump(target, agreed, []);
+    return toReading(target, agreed, []);
   });
 }
 
@@ -45,11 +63,12 @@ export async function readDumpStopped(pid: number): Promise<Dump> {
   const target = openTarget(pid);
   try {
     // It does not move, and is not ours to wake.
-    if (target.wasStopped) return toDump(target, readInAgreement(target.memory, target.layout), []);
+    if (target.wasStopped)
+      return grouped(toReading(target, readInAgreement(target.memory, target.layout), []));
     const keeper = await Keeper.start(pid);
     try {
       const { agreed, stops } = await readStopped(target, keeper);
-      return toDump(target, agreed, stops);
+      return grouped(toReading(target, agreed, stops));
     } finally {
       await keeper.close();
     }
@@ -77,7 +96,7 @@ function statusOfAny(pid: number | "self"): ReturnType<typeof statusOf> | undefi
   return process.platform === "linux" && (pid === "self" || pid > 0) ? statusOf(pid) : undefined;
 }
 
-function toDump(target: Target, agreed: Agreed, stops: readonly number[]): Dump {
+function toReading(target: Target, agreed: Agreed, stops: readonly number[]): Reading {
   refuseGone(target);
   const { pid, memory, layout, node, v8, arch, wasStopped } = target;
   const heap = new Heap(memory, layout);
@@ -105,7 +124,6 @@ function toDump(target: Target, agreed: Agreed, stops: readonly number[]): Dump 
       stops,
     },
     graph,
-    groups: groupStacks(graph.functions),
     warnings: [
       ...(arch === TRIED ? [] : [`nobody has tried this on ${arch}: the layout is the one in the table`]),
       ...(wasStopped
