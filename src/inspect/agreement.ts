@@ -18,9 +18,7 @@ export interface Agreed {
   readonly changing: ReadonlySet<number>;
   /** Whether nothing at all ran while it was read. */
   readonly wasIdle: boolean;
-  readonly pictures: number;
-  readonly bytes: number;
-  /** How many candidates did not hold together in the last picture. */
+  /** How many candidates did not hold together in the picture. */
   readonly torn: number;
 }
 
@@ -35,14 +33,7 @@ export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry
   const before = activity(memory.root);
   let last = takePicture(memory, layout);
   if (before !== undefined && activity(memory.root) === before)
-    return {
-      seen: last.seen,
-      changing: new Set(),
-      wasIdle: true,
-      pictures: 1,
-      bytes: last.bytes,
-      torn: last.torn,
-    };
+    return { ...last, changing: new Set(), wasIdle: true };
   let confirmed = new Map<number, number>();
   let most = 0;
   let pictures = 1;
@@ -60,12 +51,11 @@ export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry
     // A collection may have moved some of them between two pictures: those need another three.
     if (isInHurry || (stable > 0 && stable >= most * NEARLY_ALL)) break;
   }
-  const { seen, bytes, torn } = best.picture;
   const changing = new Set<number>();
-  for (const address of seen.keys()) {
+  for (const address of best.picture.seen.keys()) {
     if ((best.confirmed.get(address) ?? 0) < agreeing - 1) changing.add(address);
   }
-  return { seen, changing, wasIdle: false, pictures, bytes, torn };
+  return { ...best.picture, changing, wasIdle: false };
 }
 
 /** How often in a row each function has looked as it does now, after the first time. */

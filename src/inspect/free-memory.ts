@@ -4,7 +4,8 @@ import type { Heap } from "./heap.ts";
 /*
  * V8 does not clear what it frees. What was a suspended function until a collection found that nobody can let it go on
  * looks like one for long afterwards: in the half of the young generation that is not in use, beyond what is allocated
- * of the other half, in the free blocks of the old generation, and in chunks that were given back. Here these are told from the memory in use.
+ * of the other half, in the free blocks of the old generation, and in chunks that were given back. Here these are told
+ * from the memory in use.
  */
 
 /** `MemoryChunk::Flag` (src/heap/memory-chunk.h): the halves of the young generation. */

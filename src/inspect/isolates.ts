@@ -12,6 +12,7 @@ import { mappings } from "./process-memory.ts";
 const ISOLATE_SIZE = 1 << 17;
 /** The stack of the main thread never grows beyond this, however it is limited: other things begin there. */
 const STACK_SIZE = 2 ** 27;
+
 /** Tells isolates apart: the main thread's is number 0, the others are numbered as they stand in memory. */
 export class Isolates {
   readonly #heap: Heap;

@@ -25,14 +25,13 @@ export interface Picture {
   readonly seen: ReadonlyMap<number, Seen>;
   /** How many candidates did not hold together: on an idle process none. */
   readonly torn: number;
-  readonly bytes: number;
 }
 
 /** Looks at the heap once. On a process that runs, parts of the picture may be from different moments. */
 export function takePicture(memory: ProcessMemory, layout: Layout): Picture {
   memory.forget();
   const heap = new Heap(memory, layout);
-  const { found, bytes } = scan(heap);
+  const found = scan(heap);
   const functions = new Functions(heap);
   const awaiters = new Awaiters(heap, functions, found);
   const seen = new Map<number, Seen>();
@@ -48,5 +47,5 @@ export function takePicture(memory: ProcessMemory, layout: Layout): Picture {
     const name = functions.nameOf(raw.closure, info);
     seen.set(raw.address, { raw, name, info, place, awaiters: awaiters.of(raw), task: awaiters.taskOf(raw) });
   }
-  return { seen, torn, bytes };
+  return { seen, torn };
 }

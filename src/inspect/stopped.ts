@@ -40,8 +40,7 @@ export async function readStopped({ memory, layout }: Target, keeper: Keeper): P
     }
     last = next;
   }
-  const { seen, bytes, torn } = last;
-  return { agreed: { seen, changing, wasIdle: false, pictures: stops.length, bytes, torn }, stops };
+  return { agreed: { ...last, changing, wasIdle: false }, stops };
 }
 
 /** What the second picture shows otherwise than the first. */

@@ -56,27 +56,19 @@ export function suspendedAt(heap: Heap, address: number): Suspended | undefined 
   };
 }
 
-/** What a scan found, and how much it read. */
-export interface Scan {
-  readonly found: Map<number, Suspended>;
-  readonly bytes: number;
-}
-
 /**
  * Finds every suspended async function and async generator: looks at each word of the heap for what may be the map of
  * one, by the words that follow, and then at the map itself. Most words fail at the first look.
  */
-export function scan(heap: Heap): Scan {
+export function scan(heap: Heap): Map<number, Suspended> {
   const { memory } = heap;
   const free = new FreeMemory(heap);
   const found = new Map<number, Suspended>();
   const buffer = Buffer.alloc(CHUNK + SIZE);
   const { asyncFunction, asyncGenerator } = heap.layout.types;
-  let bytes = 0;
   for (const { from, to } of objectRegions(heap)) {
     for (let at = from; at < to; at += CHUNK) {
       const size = memory.readInto(buffer, Math.min(CHUNK + SIZE, to - at), at);
-      bytes += Math.min(size, CHUNK);
       const words = new Uint32Array(buffer.buffer, buffer.byteOffset, size >> 2);
       const last = Math.min(words.length - PROMISE / 4 - 2, CHUNK / 4 - 2);
       for (let i = 0; i <= last; i += 2) {
@@ -88,7 +80,7 @@ export function scan(heap: Heap): Scan {
       }
     }
   }
-  return { found, bytes };
+  return found;
 }
 
 /** Smis where they must be, tagged pointers where those must be, and a continuation that is one of a suspended function. */
