@@ -19,7 +19,7 @@ import {
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras, TaskNode } from "./task-node.ts";
 import type { Run, TaskContext } from "./types.ts";
-import { capture, captured, thenOf } from "./wait.ts";
+import { capture, captured, soon, thenOf } from "./wait.ts";
 import { listed } from "./walk.ts";
 import { inMotion, isMoving, scopeMayAdvance, settleDown } from "./work.ts";
 
@@ -180,14 +180,13 @@ export function prepareNext(extras: TaskExtras): void {
 /** Starts a task in a microtask of its own, in the async context of now. */
 export function start(node: TaskNode): void {
   starting[queued++] = node;
-  void thenOf(STARTED, startNext, undefined);
+  soon(startNext);
 }
 
 /*
  * Microtasks run in the order in which they were queued, so the next one is that of the first in this list: no task
  * needs a promise of its own to carry it there. The list keeps its length, for a list that shrinks is made anew.
  */
-const STARTED = Promise.resolve();
 const starting: (TaskNode | undefined)[] = [];
 let queued = 0;
 let started = 0;

@@ -4,18 +4,8 @@ import { ScopeClosedError } from "./errors.ts";
 import { taskPath } from "./describe.ts";
 import { startHidden } from "./hidden.ts";
 import { attemptSignal, stopErrorOf } from "./stop-signal.ts";
-import { blockInUse, hasFailed } from "./spawn.ts";
-import {
-  ENDING,
-  extrasOf,
-  GIVING_UP,
-  HIDDEN,
-  RETRYING,
-  RUNNING,
-  SHIELD,
-  stateOf,
-  SUCCEEDED,
-} from "./task-node.ts";
+import { blockInUse, hasFailed, whyOver } from "./spawn.ts";
+import { extrasOf, HIDDEN, SHIELD, stateOf, SUCCEEDED } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import type { Duration } from "./words.ts";
 import { noop, rejected } from "./wait.ts";
@@ -49,10 +39,9 @@ export function runShield<R>(task: TaskNode, body: Body<R>): Promise<R> {
 
 /** Only what goes on has blocks: between two attempts, or where the end has begun, nobody would end them. */
 function refusalOf(owner: TaskNode, name: string): Error | undefined {
-  const isOver = stateOf(owner) !== RUNNING || (owner.flags & (ENDING | GIVING_UP)) !== 0;
-  if (!isOver && !hasFailed(owner)) return undefined;
+  const word = whyOver(owner) ?? (hasFailed(owner) ? "has failed" : undefined);
+  if (word === undefined) return undefined;
   const path = taskPath(owner);
-  const word = stateOf(owner) === RETRYING ? "is between two attempts" : isOver ? "has ended" : "has failed";
   return new ScopeClosedError(`${path} ${word}: no ${name} can begin in it`, path);
 }
 

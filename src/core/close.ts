@@ -17,7 +17,7 @@ import { BODY_DONE, GIVING_UP, isTerminal, STOPPING } from "./task-node.ts";
 import type { CloseReport } from "./info.ts";
 import { together } from "./verdict.ts";
 import { idleMayBe } from "./busy.ts";
-import { thenOf } from "./wait.ts";
+import { soon } from "./wait.ts";
 import { inMotion, scopeMayAdvance, taskMayAdvance } from "./work.ts";
 
 /** What a close is asked for, checked: durations in ms. */
@@ -116,10 +116,8 @@ function isBodyStopping({ owner, closing }: ScopeNode): boolean {
 function failSoon(scope: ScopeNode): void {
   if (scope.isFailing) return;
   scope.isFailing = true;
-  void thenOf(DONE, () => inMotion(failScope, scope), undefined);
+  soon(() => inMotion(failScope, scope));
 }
-
-const DONE = Promise.resolve();
 
 /** The rest is cancelled, the group's body with it. */
 function failScope(scope: ScopeNode): void {

@@ -6,7 +6,7 @@ import { AWAITED } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import type { TaskInfo } from "./info.ts";
 import type { OnError } from "./options.ts";
-import { thenOf } from "./wait.ts";
+import { soon, thenOf } from "./wait.ts";
 
 /** A failure that awaits its decision: is there somebody who awaits the task? */
 interface Undecided {
@@ -17,7 +17,6 @@ interface Undecided {
   readonly always: boolean;
 }
 
-const DONE = Promise.resolve();
 let undecided: Undecided[] = [];
 
 /**
@@ -40,7 +39,7 @@ function push(item: Undecided): void {
 }
 
 function waitForMicrotasks(): void {
-  void thenOf(DONE, queueFlush, undefined);
+  soon(queueFlush);
 }
 
 function queueFlush(): void {

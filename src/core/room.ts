@@ -5,7 +5,7 @@ import { DRAINING, OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { ENDING, isTerminal, STOPPING } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import { thenOf } from "./wait.ts";
+import { soon } from "./wait.ts";
 
 /** Whether a scope takes work from a task: one that drains does from what still runs inside it; one that closes, none. */
 export function takesFrom(scope: ScopeNode, task: TaskNode | undefined): boolean {
@@ -39,10 +39,8 @@ export function wakeRoom(scope: ScopeNode): void {
   scope.isRoomPromised = true;
   first.resolve();
   // Whether the next one has room too is known when the microtasks are done, in which this one spawns, or does not.
-  outside(() => void thenOf(DONE, () => process.nextTick(turnIsOver, scope), undefined));
+  outside(() => soon(() => process.nextTick(turnIsOver, scope)));
 }
-
-const DONE = Promise.resolve();
 
 function turnIsOver(scope: ScopeNode): void {
   scope.isRoomPromised = false;

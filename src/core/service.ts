@@ -15,7 +15,7 @@ import {
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskNode } from "./task-node.ts";
 import type { Verdict } from "./verdict.ts";
-import { thenOf } from "./wait.ts";
+import { soon } from "./wait.ts";
 import { inMotion } from "./work.ts";
 
 /** Whether a service may be started again at all. */
@@ -51,10 +51,8 @@ export function endService(node: TaskNode, service: ServiceState, verdict: Verdi
   const restart = (): void => restartTogether(node, siblings, pause, error);
   if (siblings.length === 0) extrasOf(node).delayTimer = callLater(pause, pauseIsOver, node);
   // A start on its way cannot be called back: who is about to begin does, and is stopped like one that has run for long.
-  else void thenOf(DONE, () => inMotion(restart, undefined), undefined);
+  else soon(() => inMotion(restart, undefined));
 }
-
-const DONE = Promise.resolve();
 
 /** Which other services start anew with this one (OTP's strategies). What has never begun begins when it is due. */
 function siblingsOf(node: TaskNode): TaskNode[] {

@@ -58,11 +58,17 @@ export function blockInUse(node: TaskNode): TaskNode {
   return current;
 }
 
+/** Why nothing more can begin in a task: no attempt runs, or its end has begun; undefined where one goes on. */
+export function whyOver(node: TaskNode): string | undefined {
+  if (stateOf(node) === RETRYING) return "is between two attempts";
+  return stateOf(node) !== RUNNING || (node.flags & (ENDING | GIVING_UP)) !== 0 ? "has ended" : undefined;
+}
+
 function refuseUnlessAlive(parent: TaskNode, name: string): void {
-  if (stateOf(parent) !== RUNNING || (parent.flags & (ENDING | GIVING_UP)) !== 0) {
+  const over = whyOver(parent);
+  if (over !== undefined) {
     const path = taskPath(parent);
-    const word = stateOf(parent) === RETRYING ? "is between two attempts" : "has ended";
-    throw new ScopeClosedError(`${path} ${word}: ${JSON.stringify(name)} cannot be its child`, path);
+    throw new ScopeClosedError(`${path} ${over}: ${JSON.stringify(name)} cannot be its child`, path);
   }
   if ((parent.flags & (STOPPING | CANCEL_ASKED)) !== 0 || hasFailed(parent)) {
     const path = taskPath(parent);

@@ -25,6 +25,13 @@ export function thenOf<T, A, B>(
   return nativeThen.call(promise, onFulfilled as never, onRejected as never) as Promise<A | B>;
 }
 
+const DONE = Promise.resolve();
+
+/** Calls `fn` in a microtask of its own, in the async context of now. */
+export function soon(fn: () => void): void {
+  void thenOf(DONE, fn, undefined);
+}
+
 /** A promise that is already rejected, and marked as handled. */
 export function rejected<T>(error: unknown): Promise<T> {
   const promise = Promise.reject<T>(error);
