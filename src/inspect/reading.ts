@@ -79,11 +79,11 @@ export async function readDumpStopped(pid: number): Promise<Dump> {
   }
 }
 
-function withTarget<T>(pid: number | "self", read: (target: Target) => T): T {
+function withTarget<T>(pid: number | "self", use: (target: Target) => T): T {
   const status = statusOfAny(pid);
   const target = openTarget(pid);
   try {
-    return read(target);
+    return use(target);
   } catch (error) {
     throw status === undefined ? error : toRefusal(pid, status, error);
   } finally {

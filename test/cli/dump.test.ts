@@ -6,7 +6,7 @@ import { Ajv2020 } from "ajv/dist/2020.js";
 import { describe, expect, test } from "vitest";
 
 import type { DumpJson } from "../../src/inspect/json.ts";
-import { nodes, start } from "../inspect/start-program.ts";
+import { nodes, Program } from "../inspect/programs.ts";
 import { holdfast } from "./run.ts";
 
 const waiting = fileURLToPath(new URL("fixtures/waiting.mjs", import.meta.url));
@@ -18,7 +18,7 @@ const NOBODY = "4194305";
 
 describe.each(nodes())("holdfast dump of a program on %s", (_, node) => {
   test("text, tree and JSON name the line of every await, of all threads and contexts", async () => {
-    await using program = await start(node, [waiting]);
+    const program = await Program.start(node, [waiting]);
     const pid = String(program.pid);
 
     const { code, stdout, stderr } = await holdfast(["dump", pid]);
@@ -53,7 +53,7 @@ describe.each(nodes())("holdfast dump of a program on %s", (_, node) => {
 });
 
 test("100,000 functions are printed as a few groups", async () => {
-  await using program = await start(process.execPath, [waiting, "50000"]);
+  const program = await Program.start(process.execPath, [waiting, "50000"]);
   const { code, stdout } = await holdfast(["dump", String(program.pid)]);
   expect(code).toBe(0);
   expect(stdout).toMatch(/\n100,0\d\d suspended async functions in \d+ different stacks\n/);
@@ -69,7 +69,7 @@ test("a module that holds the await up is at the outer end; Node's own around it
       file,
       `console.log("ready");\nsetInterval(() => {}, 1e6);\nawait new Promise((r) => (globalThis.r = r));\n`,
     );
-    await using program = await start(process.execPath, [file]);
+    const program = await Program.start(process.execPath, [file]);
     const { stdout } = await holdfast(["dump", String(program.pid)]);
     expect(stdout).toMatch(/top\.mjs:3:1\n.*\n {4}\d functions of Node's own\n/);
   } finally {
@@ -79,7 +79,7 @@ test("a module that holds the await up is at the outer end; Node's own around it
 
 describe("options", () => {
   test("--filter, --min-count, --limit, --source, --no-map", async () => {
-    await using program = await start(process.execPath, [waiting]);
+    const program = await Program.start(process.execPath, [waiting]);
     const dump = async (...args: string[]): Promise<string> =>
       (await holdfast(["dump", String(program.pid), ...args])).stdout;
     expect(await dump("--filter", "INCONTEXT")).not.toContain("handle");
@@ -93,13 +93,13 @@ describe("options", () => {
   });
 
   test("no colours where it is no terminal", async () => {
-    await using program = await start(process.execPath, [waiting]);
+    const program = await Program.start(process.execPath, [waiting]);
     const { stdout } = await holdfast(["dump", String(program.pid)]);
     expect(stdout).not.toContain("\u001B");
   });
 
   test("who reads only the beginning, as head does, breaks nothing", async () => {
-    await using program = await start(process.execPath, [waiting]);
+    const program = await Program.start(process.execPath, [waiting]);
     const { execFile } = await import("node:child_process");
     const cli = fileURLToPath(new URL("../../dist/cli/holdfast.cjs", import.meta.url));
     const command = `"$0" "$1" dump --json ${program.pid} 2>&1 | true; echo "\${PIPESTATUS[0]}"`;
@@ -163,7 +163,7 @@ describe("what cannot be done ends with a code of its own, a clear word, and no 
   });
 
   test("not Node: 5", async () => {
-    await using program = await start("sh", ["-c", "echo ready; exec sleep 1000"]);
+    const program = await Program.start("sh", ["-c", "echo ready; exec sleep 1000"]);
     const { code, stdout, stderr } = await holdfast(["dump", String(program.pid)]);
     expect(stderr).toMatch(/^holdfast: process \d+ is sleep, and no Node.* \(HF_NOT_NODE\)\n$/);
     expect({ code, stdout }).toEqual({ code: 5, stdout: "" });

@@ -3,10 +3,17 @@ import type { ChildProcess, SpawnOptions } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { hasOtherNodes, inspectedNodes, programPath } from "../../scripts/programs.ts";
 
 /** The path of a fixture. */
 export function fixture(name: string): string {
   return fileURLToPath(new URL(`fixtures/${name}`, import.meta.url));
+}
+
+/** Every Node into which the inspector looks, by name and path. */
+export function nodes(): readonly (readonly [name: string, path: string])[] {
+  const own = ["this Node", process.execPath] as const;
+  return hasOtherNodes ? [...inspectedNodes.map((name) => [name, programPath(name)] as const), own] : [own];
 }
 
 /** A process that is looked at; killed at the end of the test. */
@@ -45,6 +52,13 @@ export class Program {
   ): Promise<Program> {
     const program = new Program(node, [fixture(name), ...args], options);
     await program.untilSaid(/^ready$/m);
+    return program;
+  }
+
+  /** Any program, when it has written a line. */
+  static async start(command: string, args: readonly string[]): Promise<Program> {
+    const program = new Program(command, args);
+    await program.untilSaid(/\n/);
     return program;
   }
 

@@ -19,7 +19,7 @@ import { readDump } from "../../src/inspect/reading.ts";
 import { toJson } from "../../src/inspect/json.ts";
 import type { DumpJson, FrameJson } from "../../src/inspect/json.ts";
 import { toText } from "../../src/inspect/text.ts";
-import { start } from "./start-program.ts";
+import { Program } from "./programs.ts";
 
 const folder = realpathSync(mkdtempSync(join(tmpdir(), "holdfast-maps-")));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -68,7 +68,7 @@ function at(source: string, text: string): { line: number; column: number } {
 }
 
 async function dumpOf(script: string): Promise<{ json: DumpJson; text: string; bare: DumpJson }> {
-  await using program = await start(process.execPath, [script]);
+  const program = await Program.start(process.execPath, [script]);
   const dump = readDump(program.pid);
   return { json: toJson(dump), text: toText(dump, { source: true }), bare: toJson(dump, { maps: false }) };
 }
@@ -169,7 +169,7 @@ describe.skipIf(!mayUnshare)(
       writeFileSync(join(root, "dist/app.js"), "// quite another program\n");
       const command = `mount --bind "$1" "$2" && exec "$0" "$2/dist/app.js"`;
       const args = ["--mount", "sh", "-c", command, process.execPath, theirs, root];
-      await using program = await start("unshare", args);
+      const program = await Program.start("unshare", args);
       const dump = readDump(program.pid);
       expectOriginals(toJson(dump), root);
       expect(toText(dump)).toContain("const answer: Answer = (await new Promise<Answer>(");
@@ -185,7 +185,7 @@ describe("maps that cannot be used", () => {
   };
   /** What is printed if something is done to the files of a running program. */
   const dumpAfter = async (script: string, change: () => void): Promise<DumpJson> => {
-    await using program = await start(process.execPath, [script]);
+    const program = await Program.start(process.execPath, [script]);
     change();
     return toJson(readDump(program.pid));
   };
