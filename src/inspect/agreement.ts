@@ -1,8 +1,9 @@
 import { activity } from "./activity.ts";
 import type { Layout } from "./layout.ts";
 import type { ProcessMemory } from "./process-memory.ts";
-import { takePicture } from "./picture.ts";
-import type { Picture, Seen } from "./picture.ts";
+import { isAlike, takePicture } from "./picture.ts";
+import type { Picture } from "./picture.ts";
+import { Sites } from "./sites.ts";
 
 /** No more than so many pictures are taken of a process that does not keep still. */
 const MAX_PICTURES = 10;
@@ -13,13 +14,11 @@ const AGREEING = 3;
 
 /** What is known of a process's suspended functions, and how surely. */
 export interface Agreed {
-  readonly seen: ReadonlyMap<number, Seen>;
-  /** Addresses of those that did not stay the same. */
-  readonly changing: ReadonlySet<number>;
+  readonly picture: Picture;
+  /** By row of the picture: 1 for those that did not stay the same. */
+  readonly changing: Uint8Array;
   /** Whether nothing at all ran while it was read. */
   readonly wasIdle: boolean;
-  /** How many candidates did not hold together in the picture. */
-  readonly torn: number;
 }
 
 /**
@@ -30,64 +29,46 @@ export interface Agreed {
  */
 export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry = false): Agreed {
   const agreeing = isInHurry ? 2 : AGREEING;
+  const sites = new Sites();
   const before = activity(memory.root);
-  let last = takePicture(memory, layout);
+  let last = takePicture(memory, layout, sites);
   if (before !== undefined && activity(memory.root) === before)
-    return { ...last, changing: new Set(), wasIdle: true };
-  let confirmed = new Map<number, number>();
+    return { picture: last, changing: new Uint8Array(last.index.length), wasIdle: true };
+  let times = new Uint8Array(last.index.length);
   let most = 0;
-  let pictures = 1;
-  let best = { picture: last, confirmed, stable: 0 };
-  while (pictures < MAX_PICTURES) {
-    const next = takePicture(memory, layout);
-    pictures++;
-    confirmed = confirm(confirmed, last, next);
+  let best = { picture: last, times, stable: 0 };
+  for (let pictures = 2; pictures <= MAX_PICTURES; pictures++) {
+    const next = takePicture(memory, layout, sites);
+    times = confirm(last, times, next);
     last = next;
-    most = Math.max(most, confirmed.size);
+    most = Math.max(most, countOver(times, 1));
     if (pictures < agreeing) continue;
-    const stable = countStable(confirmed, agreeing);
+    const stable = countOver(times, agreeing - 1);
     // The last one may have been taken amid a collection, which shows less than there is.
-    if (stable >= best.stable) best = { picture: last, confirmed, stable };
+    if (stable >= best.stable) best = { picture: last, times, stable };
     // A collection may have moved some of them between two pictures: those need another three.
     if (isInHurry || (stable > 0 && stable >= most * NEARLY_ALL)) break;
   }
-  const changing = new Set<number>();
-  for (const address of best.picture.seen.keys()) {
-    if ((best.confirmed.get(address) ?? 0) < agreeing - 1) changing.add(address);
-  }
-  return { ...best.picture, changing, wasIdle: false };
+  return {
+    picture: best.picture,
+    changing: best.times.map((count) => (count < agreeing - 1 ? 1 : 0)),
+    wasIdle: false,
+  };
 }
 
-/** How often in a row each function has looked as it does now, after the first time. */
-function confirm(counts: ReadonlyMap<number, number>, before: Picture, now: Picture): Map<number, number> {
-  const next = new Map<number, number>();
-  for (const [address, seen] of now.seen) {
-    const old = before.seen.get(address);
-    if (old !== undefined && isSame(old, seen)) next.set(address, (counts.get(address) ?? 0) + 1);
+/** How often in a row each function has looked as it does now, after the first time: by rows of the picture `now`. */
+function confirm(before: Picture, counts: Uint8Array, now: Picture): Uint8Array<ArrayBuffer> {
+  const next = new Uint8Array(now.index.length);
+  for (let row = 0; row < next.length; row++) {
+    const old = before.index.find(now.index.addressOf(row));
+    if (old >= 0 && now.site.at(row) >= 0 && isAlike(before, old, now, row))
+      next[row] = (counts[old] as number) + 1;
   }
   return next;
 }
 
-function countStable(counts: ReadonlyMap<number, number>, agreeing: number): number {
+function countOver(counts: Uint8Array, least: number): number {
   let count = 0;
-  for (const times of counts.values()) if (times >= agreeing - 1) count++;
+  for (const times of counts) if (times >= least) count++;
   return count;
-}
-
-/** Whether two looks at a function have shown the same. */
-export function isSame(a: Seen, b: Seen): boolean {
-  return (
-    a.raw.closure === b.raw.closure &&
-    a.raw.continuation === b.raw.continuation &&
-    a.raw.bytecodeOffset === b.raw.bytecodeOffset &&
-    a.raw.promise === b.raw.promise &&
-    a.raw.isAwaiting === b.raw.isAwaiting &&
-    a.name === b.name &&
-    a.info.script.url === b.info.script.url &&
-    a.place?.line === b.place?.line &&
-    a.place?.column === b.place?.column &&
-    a.task?.id === b.task?.id &&
-    a.awaiters.size === b.awaiters.size &&
-    [...a.awaiters].every((address) => b.awaiters.has(address))
-  );
 }

@@ -1,7 +1,7 @@
+import { Column } from "./column.ts";
 import type { Functions } from "./functions.ts";
 import type { Heap } from "./heap.ts";
-import { suspendedAt } from "./suspended.ts";
-import type { Suspended } from "./suspended.ts";
+import type { Suspended, SuspendedFunctions } from "./suspended.ts";
 import { Tasks } from "./tasks.ts";
 import type { TaskName } from "./tasks.ts";
 
@@ -37,11 +37,19 @@ export class Awaiters {
   readonly #functions: Functions;
   readonly #tasks: Tasks;
   /** The functions that are suspended; one that is met but was not found by the scan is added. */
-  readonly #suspended: Map<number, Suspended>;
+  readonly #suspended: SuspendedFunctions;
   /** Offsets in `PromiseReaction`. */
   readonly #next: number;
+  readonly #queue = new Queue();
+  /** Rows of those who await the functions that were asked for, one after the other. */
+  readonly #found = Column.ofNumbers();
+  /** By row: for which function it was found last. */
+  readonly #foundFor = Column.ofNumbers();
+  /** The context that was looked at last, and its task: many functions are awaited in the same one. */
+  #frame = Number.NaN;
+  #taskInFrame: TaskName | undefined;
 
-  constructor(heap: Heap, functions: Functions, suspended: Map<number, Suspended>) {
+  constructor(heap: Heap, functions: Functions, suspended: SuspendedFunctions) {
     this.#heap = heap;
     this.#functions = functions;
     this.#tasks = new Tasks(heap);
@@ -49,51 +57,63 @@ export class Awaiters {
     this.#next = heap.layout.reactionFields;
   }
 
-  /** The suspended functions that go on when this one has ended, or has yielded. */
-  of(one: Suspended): Set<number> {
-    const found = new Set<number>();
-    const open = this.#promisesOf(one);
-    const seen = new Set<number>(open);
-    for (
-      let steps = 0, next = open.pop();
-      next !== undefined && steps < MAX_STEPS;
-      steps++, next = open.pop()
-    ) {
-      this.#followPromise(next, found, (other) => {
-        if (seen.has(other)) return;
-        seen.add(other);
-        open.push(other);
-      });
-    }
-    return found;
+  /** Who awaits them, of all functions that were asked for, by row: those of each after those of the one before. */
+  get found(): Column<Int32Array<ArrayBuffer>> {
+    return this.#found;
+  }
+
+  /** Adds to `found` those suspended functions that go on when this one has ended, or has yielded. */
+  find(row: number): void {
+    const queue = this.#queue;
+    queue.clear();
+    this.#beginWith(this.#suspended.at(row));
+    for (let step = 0; step < queue.length && step < MAX_STEPS; step++)
+      this.#followPromise(queue.at(step), row);
+  }
+
+  #add(awaiter: number, row: number): void {
+    while (this.#foundFor.length <= awaiter) this.#foundFor.push(-1);
+    if (this.#foundFor.at(awaiter) === row) return;
+    this.#foundFor.set(awaiter, row);
+    this.#found.push(awaiter);
   }
 
   /**
    * The task of holdfast in whose context somebody awaits this function: from Node 24 on the reaction keeps the context
    * in which `await` or `then` was called; before, a promise has the context in which it was made among its properties.
    */
-  taskOf({ promise, isGenerator }: Suspended): TaskName | undefined {
+  taskOf(row: number): TaskName | undefined {
     const heap = this.#heap;
+    const { promise, isGenerator } = this.#suspended.at(row);
     const { types, contextOfReaction } = heap.layout;
     if (isGenerator || heap.typeOf(promise) !== types.promise) return undefined;
     if (contextOfReaction === undefined) return this.#tasks.onPromise(promise);
     let reaction = heap.word(promise, REACTIONS);
     for (let count = 0; heap.typeOf(reaction) === types.reaction && count < MAX_STEPS; count++) {
       const frame = heap.word(reaction, contextOfReaction);
-      const task = heap.typeOf(frame) > 0 ? this.#tasks.inFrame(frame) : undefined;
+      const task = this.#inFrame(frame);
       if (task !== undefined) return task;
       reaction = heap.word(reaction, this.#next);
     }
     return undefined;
   }
 
-  #promisesOf(one: Suspended): number[] {
-    if (one.isGenerator) return this.#requested(one.promise);
+  #inFrame(frame: number): TaskName | undefined {
+    if (frame !== this.#frame) {
+      this.#frame = frame;
+      this.#taskInFrame = this.#heap.typeOf(frame) > 0 ? this.#tasks.inFrame(frame) : undefined;
+    }
+    return this.#taskInFrame;
+  }
+
+  #beginWith(one: Suspended): void {
+    if (one.isGenerator) {
+      this.#followRequests(one.promise);
+      return;
+    }
     const module = one.continuation === 0 ? this.#moduleOf(one) : undefined;
-    if (module === undefined) return [one.promise];
-    const promises: number[] = [];
-    this.#followEvaluation(module, (promise) => promises.push(promise));
-    return promises;
+    if (module === undefined) this.#queue.add(one.promise);
+    else this.#followEvaluation(module);
   }
 
   /** The module of which a function is the top level: before it begins, it has no promise. */
@@ -109,46 +129,44 @@ export class Awaiters {
   }
 
   /** The promises that those got who asked an async generator for its next value. */
-  #requested(first: number): number[] {
+  #followRequests(first: number): void {
     const heap = this.#heap;
-    const promises: number[] = [];
     let request = first;
-    while (heap.typeOf(request) === heap.layout.types.request && promises.length < MAX_STEPS) {
-      promises.push(heap.word(request, REQUEST_PROMISE));
+    for (let count = 0; heap.typeOf(request) === heap.layout.types.request && count < MAX_STEPS; count++) {
+      this.#queue.add(heap.word(request, REQUEST_PROMISE));
       request = heap.word(request, NEXT_REQUEST);
     }
-    return promises;
   }
 
-  #followPromise(promise: number, found: Set<number>, follow: (promise: number) => void): void {
+  #followPromise(promise: number, row: number): void {
     const heap = this.#heap;
     const { types } = heap.layout;
     if (heap.typeOf(promise) === types.module) {
-      this.#followModule(promise, found, follow);
+      this.#followModule(promise, row);
       return;
     }
     if (heap.typeOf(promise) !== types.promise || (heap.smi(promise, FLAGS) & STATUS_MASK) !== 0) return;
     let reaction = heap.word(promise, REACTIONS);
     for (let count = 0; heap.typeOf(reaction) === types.reaction && count < MAX_STEPS; count++) {
-      this.#followReaction(reaction, found, follow);
+      this.#followReaction(reaction, row);
       reaction = heap.word(reaction, this.#next);
     }
   }
 
-  #followReaction(reaction: number, found: Set<number>, follow: (promise: number) => void): void {
+  #followReaction(reaction: number, row: number): void {
     const heap = this.#heap;
     const rejects = heap.word(reaction, this.#next + 8);
     const fulfils = heap.word(reaction, this.#next + 16);
-    if (this.#followHandler(fulfils, found, follow) || this.#followHandler(rejects, found, follow)) return;
+    if (this.#followHandler(fulfils, row) || this.#followHandler(rejects, row)) return;
     // What `then` returned; a capability where it was asked for by a class of the user's.
     let derived = heap.word(reaction, this.#next + 24);
     if (heap.typeOf(derived) === heap.layout.types.capability)
       derived = heap.word(derived, CAPABILITY_PROMISE);
-    if (heap.typeOf(derived) === heap.layout.types.promise) follow(derived);
+    if (heap.typeOf(derived) === heap.layout.types.promise) this.#queue.add(derived);
   }
 
   /** Looks into the context of a built-in handler. Returns whether it led anywhere. */
-  #followHandler(handler: number, found: Set<number>, follow: (promise: number) => void): boolean {
+  #followHandler(handler: number, row: number): boolean {
     const heap = this.#heap;
     const { types, fields } = heap.layout;
     if (!heap.isFunction(handler) || !this.#functions.isBuiltin(handler)) return false;
@@ -158,58 +176,85 @@ export class Awaiters {
     let leads = false;
     for (let slot = 0; slot < slots; slot++) {
       const value = heap.word(context, SLOTS + slot * 8);
-      if (value % 2 !== 1) continue;
-      if (this.#isSuspended(value, slot >= OWN_SLOT)) {
-        found.add(value);
+      if ((value & 1) === 0) continue;
+      const awaiter = slot < OWN_SLOT ? this.#suspended.index.find(value) : this.#suspended.find(value);
+      if (awaiter >= 0) {
+        this.#add(awaiter, row);
         return true;
       }
       if (slot < OWN_SLOT) continue;
       const type = heap.typeOf(value);
       if (type === types.promise || type === types.module) {
-        follow(value);
+        this.#queue.add(value);
         leads = true;
       } else if (type === types.capability) {
-        follow(heap.word(value, CAPABILITY_PROMISE));
+        this.#queue.add(heap.word(value, CAPABILITY_PROMISE));
         leads = true;
       }
     }
     return leads;
   }
 
-  #isSuspended(address: number, mayBeNew: boolean): boolean {
-    if (this.#suspended.has(address)) return true;
-    if (!mayBeNew) return false;
-    const one = suspendedAt(this.#heap, address);
-    if (one !== undefined) this.#suspended.set(address, one);
-    return one !== undefined;
-  }
-
   /**
    * A module that awaits at its top level lets the modules that import it wait, and at last whoever asked for the
    * evaluation of the whole. One that awaits itself has not begun then: its function stands at its start.
    */
-  #followModule(address: number, found: Set<number>, follow: (promise: number) => void): void {
+  #followModule(address: number, row: number): void {
     const heap = this.#heap;
-    const { module } = heap.layout;
-    const code = heap.word(address, module.code);
-    if (this.#isSuspended(code, true) && this.#suspended.get(code)?.continuation === 0) found.add(code);
-    else this.#followEvaluation(address, follow);
+    const code = this.#suspended.find(heap.word(address, heap.layout.module.code));
+    if (code >= 0 && this.#suspended.at(code).continuation === 0) this.#add(code, row);
+    else this.#followEvaluation(address);
   }
 
-  #followEvaluation(address: number, follow: (promise: number) => void): void {
+  #followEvaluation(address: number): void {
     const heap = this.#heap;
     const { module } = heap.layout;
-    follow(heap.word(address, module.capability));
+    this.#queue.add(heap.word(address, module.capability));
     const parents = heap.word(address, module.parents);
-    if (heap.typeOf(parents) === heap.layout.types.arrayList) this.#followParents(parents, follow);
+    if (heap.typeOf(parents) === heap.layout.types.arrayList) this.#followParents(parents);
   }
 
-  #followParents(list: number, follow: (promise: number) => void): void {
+  #followParents(list: number): void {
     const heap = this.#heap;
     const count = Math.min(heap.smi(list, LENGTH), MAX_STEPS);
     for (let index = 0; index <= count; index++) {
       const parent = heap.word(list, SLOTS + index * 8);
-      if (heap.typeOf(parent) === heap.layout.types.module) follow(parent);
+      if (heap.typeOf(parent) === heap.layout.types.module) this.#queue.add(parent);
     }
+  }
+}
+
+/** So many are looked through one by one; of more it is noted which they are. */
+const FEW = 32;
+
+/** Promises that are to be followed, each once. */
+class Queue {
+  readonly #promises: number[] = [];
+  readonly #known = new Set<number>();
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  at(index: number): number {
+    return this.#promises[index] as number;
+  }
+
+  clear(): void {
+    if (this.#known.size > 0) this.#known.clear();
+    this.#length = 0;
+  }
+
+  add(promise: number): void {
+    if (this.#length <= FEW ? this.#isAmongFew(promise) : this.#known.has(promise)) return;
+    this.#promises[this.#length++] = promise;
+    if (this.#length <= FEW) return;
+    for (let index = this.#known.size; index < this.#length; index++) this.#known.add(this.at(index));
+  }
+
+  #isAmongFew(promise: number): boolean {
+    for (let index = 0; index < this.#length; index++) if (this.#promises[index] === promise) return true;
+    return false;
   }
 }

@@ -1,5 +1,5 @@
-import type { Suspended } from "./suspended.ts";
-import type { Seen } from "./picture.ts";
+import type { Picture } from "./picture.ts";
+import type { Site } from "./sites.ts";
 
 /*
  * A suspended function of the reader's own. What the reader says of it must be what this file says: else the table of
@@ -45,21 +45,37 @@ function settleDown(): void {
   }
 }
 
-/** The canaries in a picture, and those around them. */
-export function canariesIn(seen: Iterable<Seen>, url: string): Suspended[] {
-  return [...seen]
-    .filter(({ info }) => (info.name === NAME || info.name === CAGE) && info.script.url === url)
-    .map(({ raw }) => raw);
+/** The addresses of the canaries in a picture, and of those around them. */
+export function canariesIn(picture: Picture, url: string): number[] {
+  const isOne = picture.sites.map((site) => isNamed(site, NAME, url) || isNamed(site, CAGE, url));
+  return rowsAt(picture, isOne).map((row) => picture.index.addressOf(row));
 }
 
 /** Whether one of the canaries in a picture was read as what it is: name, file, line, column, and who awaits it. */
-export function isCanaryRight(seen: ReadonlyMap<number, Seen>, url: string): boolean {
-  return [...seen.values()].some(({ info, place, awaiters, raw }) => {
-    if (info.name !== NAME || info.script.url !== url || !raw.isAwaiting) return false;
-    const before = info.script.source?.split(TEXT);
-    if (before?.length !== 2) return false;
-    const lines = (before[0] as string).split("\n");
-    const isPlaced = place?.line === lines.length && place.column === (lines.at(-1) as string).length + 1;
-    return isPlaced && [...awaiters].some((address) => seen.get(address)?.info.name === CAGE);
+export function isCanaryRight(picture: Picture, url: string): boolean {
+  const { sites, site, starts, awaiters } = picture;
+  const right = sites.map((one) => isNamed(one, NAME, url) && isRight(one));
+  return rowsAt(picture, right).some((row) => {
+    for (let at = starts.at(row); at < starts.at(row + 1); at++)
+      if (sites[site.at(awaiters.at(at))]?.info.name === CAGE) return true;
+    return false;
   });
+}
+
+function isNamed({ info }: Site, name: string, url: string): boolean {
+  return info.name === name && info.script.url === url;
+}
+
+function isRight({ info, place, isAwaiting }: Site): boolean {
+  const before = info.script.source?.split(TEXT);
+  if (before?.length !== 2) return false;
+  const lines = (before[0] as string).split("\n");
+  return isAwaiting && place?.line === lines.length && place.column === (lines.at(-1) as string).length + 1;
+}
+
+/** The rows at those sites, by number, that are wanted. */
+function rowsAt({ site }: Picture, isWanted: readonly boolean[]): number[] {
+  const rows: number[] = [];
+  for (let row = 0; row < site.length; row++) if (isWanted[site.at(row)] === true) rows.push(row);
+  return rows;
 }

@@ -6,11 +6,11 @@ import type { Heap } from "./heap.ts";
  */
 export const CHUNK = 1 << 18;
 
-export const chunkOf = (address: number): number => address - (address % CHUNK);
+export const chunkOf = (address: number): number => Math.floor(address / CHUNK) * CHUNK;
 
 /** Where the heap is that owns a chunk, in the isolate; NaN or nonsense for what is no chunk. */
 export function heapOfChunk({ memory, layout }: Heap, chunk: number): number {
   let at = chunk;
-  for (const offset of layout.heapOfChunk) at = memory.word(at - (at % 8) + offset);
+  for (const offset of layout.heapOfChunk) at = memory.word(Math.floor(at / 8) * 8 + offset);
   return at;
 }

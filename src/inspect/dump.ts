@@ -1,7 +1,7 @@
 import { Worker } from "node:worker_threads";
 import { InspectError } from "./errors.ts";
 import type { RefusalCode } from "./errors.ts";
-import { inflate } from "./flat-dump.ts";
+import { openDump } from "./flat-dump.ts";
 import type { FlatDump } from "./flat-dump.ts";
 import type { AwaitGraph } from "./graph.ts";
 import type { StackGroup } from "./groups.ts";
@@ -81,7 +81,7 @@ export async function dump({ pid, stop = false }: DumpOptions = {}): Promise<Dum
       "a process that has stopped cannot read: of itself, dump without `stop`",
     );
   const answer = await askReader({ pid: isSelf ? "self" : pid, stop });
-  if ("dump" in answer) return inflate(answer.dump);
+  if ("dump" in answer) return openDump(answer.dump);
   if (!("refusal" in answer)) throw new TypeError("the reader's thread has answered something else");
   const { code, message, cause } = answer.refusal;
   throw new InspectError(code, message, { cause });

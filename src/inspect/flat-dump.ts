@@ -1,45 +1,27 @@
 import type { Dump } from "./dump.ts";
-import type { SuspendedFunction } from "./graph.ts";
+import { openGraph } from "./graph-columns.ts";
+import type { GraphColumns } from "./graph-columns.ts";
+import type { RowGroup } from "./groups.ts";
 
-/*
- * A dump on its way between threads: functions refer to each other by index. A chain of a hundred thousand of them,
- * each within the other, would be too deep for the algorithm that clones messages.
- */
-
-type Flat = Omit<SuspendedFunction, "awaitedBy"> & { readonly awaitedBy: readonly number[] };
-
-interface FlatGroup {
-  readonly count: number;
-  readonly frames: readonly number[];
-}
-
+/** A dump as readers make it, and as it goes from thread to thread: what refers to a function does so by its row. */
 export interface FlatDump extends Omit<Dump, "graph" | "groups"> {
-  readonly functions: readonly Flat[];
-  readonly groups: readonly FlatGroup[];
+  readonly graph: GraphColumns;
+  readonly groups: readonly RowGroup[];
 }
 
-export function flatten({ graph, groups, ...rest }: Dump): FlatDump {
-  const indices = new Map(graph.functions.map((one, index) => [one, index] as const));
-  const toIndices = (functions: readonly SuspendedFunction[]): number[] =>
-    functions.flatMap((one) => indices.get(one) ?? []);
-  return {
-    ...rest,
-    functions: graph.functions.map((one) => ({ ...one, awaitedBy: toIndices(one.awaitedBy) })),
-    groups: groups.map(({ count, frames }) => ({ count, frames: toIndices(frames) })),
-  };
+/** What of a graph is handed over to another thread, and not copied. */
+export function buffersOf({ kind, task, starts, awaiters }: GraphColumns): ArrayBuffer[] {
+  return [kind, task, starts, awaiters].map(({ buffer }) => buffer);
 }
 
-export function inflate({ functions: flat, groups, ...rest }: FlatDump): Dump {
-  const lists = flat.map((): SuspendedFunction[] => []);
-  const functions = flat.map((one, index) => ({ ...one, awaitedBy: lists[index] ?? [] }));
-  const toFunctions = (indices: readonly number[]): SuspendedFunction[] =>
-    indices.flatMap((index) => functions[index] ?? []);
-  // One by one: a function may be awaited by more others than a call takes arguments.
-  for (const [index, { awaitedBy }] of flat.entries())
-    for (const awaiter of toFunctions(awaitedBy)) lists[index]?.push(awaiter);
+export function openDump({ graph: columns, groups, ...rest }: FlatDump): Dump {
+  const graph = openGraph(columns);
   return {
     ...rest,
-    graph: { functions },
-    groups: groups.map(({ count, frames }) => ({ count, frames: toFunctions(frames) })),
+    graph,
+    groups: groups.map(({ count, frames }) => ({
+      count,
+      frames: frames.flatMap((row) => graph.functions[row] ?? []),
+    })),
   };
 }

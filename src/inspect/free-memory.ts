@@ -28,8 +28,16 @@ interface Range {
   readonly to: number;
 }
 
-/** What is free in one chunk: all of it, or ranges. */
-type Free = "all" | readonly Range[];
+/** What is free in one chunk. */
+interface Free {
+  readonly isAll: boolean;
+  /** What V8 has reserved for itself, to allocate there. */
+  readonly reserved: readonly Range[];
+  /** In the order of addresses. */
+  readonly blocks: readonly Range[];
+}
+
+const ALL: Free = { isAll: true, reserved: [], blocks: [] };
 
 interface OfHeap {
   /** What is reserved and not yet allocated. */
@@ -44,8 +52,12 @@ const NOTHING: OfHeap = { ranges: [], chunks: new Set() };
 export class FreeMemory {
   readonly #heap: Heap;
   readonly #buffer = Buffer.alloc(CHUNK);
-  readonly #chunks = new Map<number, Free>();
+  readonly #owners = new Map<number, number>();
   readonly #heaps = new Map<number, OfHeap>();
+  /** The chunk that was asked for last: whoever walks over a heap asks for one after the other. */
+  #chunk = -1;
+  #owner = Number.NaN;
+  #free = ALL;
 
   constructor(heap: Heap) {
     this.#heap = heap;
@@ -54,20 +66,34 @@ export class FreeMemory {
   /** Whether what looks like an object is none any more, or never was: a copy of one outside of its map's heap. */
   has(address: number, map: number): boolean {
     const chunk = chunkOf(address);
-    const owner = heapOfChunk(this.#heap, chunk);
-    if (!(owner > 0) || owner !== heapOfChunk(this.#heap, chunkOf(map))) return true;
-    let free = this.#chunks.get(chunk);
-    if (free === undefined) this.#chunks.set(chunk, (free = this.#inChunk(chunk, owner)));
-    return free === "all" || free.some(({ from, to }) => from <= address && address < to);
+    if (chunk !== this.#chunk) {
+      this.#chunk = chunk;
+      this.#owner = this.#ownerOf(chunk);
+      this.#free = this.#owner > 0 ? this.#read(chunk, this.#owner) : ALL;
+    }
+    const { isAll, reserved, blocks } = this.#free;
+    return (
+      isAll ||
+      this.#owner !== this.#ownerOf(chunkOf(map)) ||
+      reserved.some(({ from, to }) => from <= address && address < to) ||
+      isIn(blocks, address)
+    );
   }
 
-  #inChunk(chunk: number, owner: number): Free {
+  #ownerOf(chunk: number): number {
+    let owner = this.#owners.get(chunk);
+    if (owner === undefined) this.#owners.set(chunk, (owner = heapOfChunk(this.#heap, chunk)));
+    return owner;
+  }
+
+  #read(chunk: number, owner: number): Free {
     const { memory, layout } = this.#heap;
     const flags = memory.u32(chunk + layout.chunkFlags);
-    if ((flags & FROM_PAGE) !== 0 || !this.#isInSpace(chunk)) return "all";
+    if ((flags & FROM_PAGE) !== 0 || !this.#isInSpace(chunk)) return ALL;
     const { ranges, chunks } = this.#ofHeap(owner);
-    if (chunks.has(chunk)) return "all";
-    return [...ranges.filter(({ from }) => chunkOf(from - 1) === chunk), ...this.#blocks(chunk)];
+    if (chunks.has(chunk)) return ALL;
+    const reserved = ranges.filter(({ from }) => chunkOf(from - 1) === chunk);
+    return { isAll: false, reserved, blocks: this.#blocks(chunk) };
   }
 
   /** Free blocks, which say how long they are: what stood in them still does, behind those words. */
@@ -165,4 +191,17 @@ export class FreeMemory {
     const next = memory.word(memory.word(chunk + metadata.ofChunk) + nextChunk);
     return next > 0 ? memory.word(next + metadata.chunk) : 0;
   }
+}
+
+/** Whether an address is in one of some ranges, which are in order. */
+function isIn(ranges: readonly Range[], address: number): boolean {
+  let low = 0;
+  let high = ranges.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((ranges[middle] as Range).to > address) high = middle;
+    else low = middle + 1;
+  }
+  const range = ranges[low];
+  return range !== undefined && range.from <= address;
 }

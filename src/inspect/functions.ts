@@ -25,8 +25,6 @@ export interface FunctionInfo {
   readonly bytecodeLength: number;
   /** Undefined where V8 has none: then lines are unknown. */
   readonly positions: SourcePositions | undefined;
-  /** Of the script's source, per bytecode offset, once asked for. */
-  readonly places: Map<number, Place | undefined>;
 }
 
 /** What is known of functions and scripts, read once for each. */
@@ -46,7 +44,8 @@ export class Functions {
     const heap = this.#heap;
     if (!heap.isFunction(closure)) return undefined;
     const shared = heap.word(closure, heap.layout.fields.functionShared);
-    if (this.#functions.has(shared)) return this.#functions.get(shared);
+    const known = this.#functions.get(shared);
+    if (known !== undefined || this.#functions.has(shared)) return known;
     const info = this.#read(shared);
     this.#functions.set(shared, info);
     return info;
@@ -59,12 +58,8 @@ export class Functions {
 
   /** The place of the instruction at which a closure stands, by the offset in its bytecode. */
   placeOf(info: FunctionInfo, bytecodeOffset: number): Place | undefined {
-    const { places } = info;
-    if (places.has(bytecodeOffset)) return places.get(bytecodeOffset);
     const position = info.positions && positionAt(info.positions, bytecodeOffset);
-    const place = position === undefined ? undefined : placeIn(info.script, position);
-    places.set(bytecodeOffset, place);
-    return place;
+    return position === undefined ? undefined : placeIn(info.script, position);
   }
 
   /** Whether a closure is one of V8's own: those have no script. */
@@ -90,7 +85,6 @@ export class Functions {
       script,
       bytecodeLength: heap.smi(bytecode, BYTECODE_LENGTH),
       positions: this.#positionsOf(bytecode),
-      places: new Map(),
     };
   }
 

@@ -1,7 +1,8 @@
 import { CHUNK, heapOfChunk } from "./chunks.ts";
 import type { Heap } from "./heap.ts";
+import type { Region } from "./mappings.ts";
 import { ADDRESS_LIMIT } from "./process-memory.ts";
-import type { Region } from "./process-memory.ts";
+import { heapRegions } from "./touched.ts";
 
 /** A heap has so many chunks from its first moment on: what is met less often only looks like one. */
 const MIN_CHUNKS = 4;
@@ -12,7 +13,7 @@ const MIN_CHUNKS = 4;
  */
 export function heapChunks(
   heap: Heap,
-  touched: readonly Region[] = heap.memory.heapRegions(),
+  touched: readonly Region[] = heapRegions(heap.memory.root),
 ): Map<number, number[]> {
   const found = new Map<number, number[]>();
   for (const { from, to } of touched) {
@@ -30,7 +31,7 @@ export function heapChunks(
 
 /** What of a process is to be searched for objects: touched, and in a heap; in the order of addresses. */
 export function objectRegions(heap: Heap): Region[] {
-  const touched = heap.memory.heapRegions();
+  const touched = heapRegions(heap.memory.root);
   const regions: Region[] = [];
   const chunks = [...heapChunks(heap, touched).values()].flat().toSorted((a, b) => a - b);
   let index = 0;

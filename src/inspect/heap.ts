@@ -3,6 +3,8 @@ import type { ProcessMemory } from "./process-memory.ts";
 
 /** An instance type that no object has. */
 const NO_TYPE = -1;
+/** Of so many maps the types are kept, each in the place that its address gives it. */
+const KEPT_TYPES = 4096;
 /** String instance types: below 128; three bits of representation, one of encoding (src/objects/instance-type.h). */
 const FIRST_NON_STRING = 128;
 const REPRESENTATION_MASK = 7;
@@ -26,7 +28,8 @@ export class Heap {
   readonly memory: ProcessMemory;
   readonly layout: Layout;
   /** Instance types of maps: a map never becomes another one while it is in use. */
-  readonly #types = new Map<number, number>();
+  readonly #maps = new Float64Array(KEPT_TYPES);
+  readonly #types = new Int32Array(KEPT_TYPES);
 
   constructor(memory: ProcessMemory, layout: Layout) {
     this.memory = memory;
@@ -35,13 +38,11 @@ export class Heap {
 
   /** The tagged or raw word in a field; NaN where there is no object, which is all that a torn word may point to. */
   word(object: number, offset: number): number {
-    if (object % 8 !== 1) return Number.NaN;
-    return this.memory.word(object - 1 + offset);
+    return isTagged(object) ? this.memory.word(object - 1 + offset) : Number.NaN;
   }
 
   u32(object: number, offset: number): number {
-    if (object % 8 !== 1) return Number.NaN;
-    return this.memory.u32(object - 1 + offset);
+    return isTagged(object) ? this.memory.u32(object - 1 + offset) : Number.NaN;
   }
 
   /** A small integer, which V8 keeps in the upper half of a word. */
@@ -51,21 +52,23 @@ export class Heap {
 
   /** The instance type of an object: -1 for what is none. */
   typeOf(object: number): number {
-    if (object % 8 !== 1 || object < 4096) return NO_TYPE;
-    return this.typeOfMap(this.word(object, 0));
+    return object > 4096 ? this.typeOfMap(this.word(object, 0)) : NO_TYPE;
   }
 
   /** The instance type that a map gives its objects; -1 for what is no map. */
   typeOfMap(map: number): number {
-    const known = this.#types.get(map);
-    if (known !== undefined) return known;
-    const { types, fields } = this.layout;
-    const type = (object: number): number =>
-      object % 8 === 1 ? this.memory.u16(object - 1 + fields.mapInstanceType) : NO_TYPE;
-    const isMap = map % 8 === 1 && map > 4096 && type(this.word(map, 0)) === types.map;
-    const found = isMap ? type(map) : NO_TYPE;
-    this.#types.set(map, found);
-    return found;
+    if (!isTagged(map)) return NO_TYPE;
+    const place = (map / 8) & (KEPT_TYPES - 1);
+    if (this.#maps[place] === map) return this.#types[place] as number;
+    const isMap = map > 4096 && this.#typeIn(this.word(map, 0)) === this.layout.types.map;
+    const type = isMap ? this.#typeIn(map) : NO_TYPE;
+    this.#maps[place] = map;
+    this.#types[place] = type;
+    return type;
+  }
+
+  #typeIn(map: number): number {
+    return isTagged(map) ? this.memory.u16(map - 1 + this.layout.fields.mapInstanceType) : NO_TYPE;
   }
 
   isFunction(object: number): boolean {
@@ -136,4 +139,9 @@ export class Heap {
     const bytes = this.memory.bytes(address, isOneByte ? length : length * 2);
     return bytes?.toString(isOneByte ? "latin1" : "utf16le");
   }
+}
+
+/** Whether a word may be the address of an object: not so for NaN. Addresses have more bits than `&` looks at; those do. */
+function isTagged(word: number): boolean {
+  return (word & 7) === 1;
 }

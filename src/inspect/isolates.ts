@@ -1,7 +1,7 @@
 import { CHUNK, chunkOf } from "./chunks.ts";
 import type { Heap } from "./heap.ts";
 import { heapChunks } from "./heap-chunks.ts";
-import { mappings } from "./process-memory.ts";
+import { mappings } from "./mappings.ts";
 
 /*
  * A process has an isolate, V8's word for a heap with a thread of its own, for its main thread and for each worker

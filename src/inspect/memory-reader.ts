@@ -1,53 +1,98 @@
 import type { Agreed } from "./agreement.ts";
-import type { AwaitGraph, Suspension, SuspendedFunction } from "./graph.ts";
-import type { FunctionInfo } from "./functions.ts";
+import { Column } from "./column.ts";
+import type { GraphColumns, Kind } from "./graph-columns.ts";
+import type { Suspension } from "./graph.ts";
 import type { Isolates } from "./isolates.ts";
-import type { Suspended } from "./suspended.ts";
+import type { Site } from "./sites.ts";
+
+const LEFT_OUT = -1;
 
 /** Makes a graph of what was read; without those functions whose isolate is the reader's own. */
 export function toGraph(
-  { seen, changing }: Agreed,
+  { picture, changing }: Agreed,
   isolates: Isolates,
   readers: ReadonlySet<number | undefined>,
-): AwaitGraph {
-  const realms: number[] = [];
-  const awaitedBy = new Map<number, SuspendedFunction[]>();
-  const nodes = new Map<number, SuspendedFunction>();
-  for (const [address, { raw, name, info, place, task }] of seen) {
-    const isolate = isolates.of(address);
+): GraphColumns {
+  const kinds = new Kinds(picture.sites, isolates);
+  const kind = Column.ofNumbers();
+  const task = Column.ofNumbers();
+  const rows = new Int32Array(changing.length).fill(LEFT_OUT);
+  for (let row = 0; row < rows.length; row++) {
+    const site = picture.site.at(row);
+    if (site < 0) continue;
+    const isolate = isolates.of(picture.index.addressOf(row));
     // What is not in the heap of its map is a copy, in a buffer of whoever reads memory.
-    if (isolate === undefined || readers.has(isolate) || isolate !== isolates.of(raw.map)) continue;
-    let realm = realms.indexOf(raw.map);
-    if (realm < 0) realm = realms.push(raw.map) - 1;
-    const awaiters: SuspendedFunction[] = [];
-    awaitedBy.set(address, awaiters);
-    nodes.set(address, {
-      name,
-      isGenerator: raw.isGenerator,
-      suspension: suspensionOf(raw, info),
-      script: info.script,
-      place,
-      task,
-      isolate,
-      realm,
-      awaitedBy: awaiters,
-      isChanging: changing.has(address),
-    });
+    if (isolate === undefined || readers.has(isolate) || isolate !== kinds.isolateOf(site)) continue;
+    rows[row] = kind.length;
+    kind.push(kinds.of(site, changing[row] === 1));
+    task.push(picture.task.at(row));
   }
-  for (const address of nodes.keys()) {
-    for (const awaiter of seen.get(address)?.awaiters ?? []) {
-      const node = nodes.get(awaiter);
-      if (node !== undefined) awaitedBy.get(address)?.push(node);
+  const starts = Column.ofNumbers();
+  const awaiters = Column.ofNumbers();
+  for (let row = 0; row < rows.length; row++) {
+    if (rows[row] === LEFT_OUT) continue;
+    starts.push(awaiters.length);
+    for (let at = picture.starts.at(row); at < picture.starts.at(row + 1); at++) {
+      const awaiter = rows[picture.awaiters.at(at)] as number;
+      if (awaiter !== LEFT_OUT) awaiters.push(awaiter);
     }
   }
-  return { functions: [...nodes.values()] };
+  starts.push(awaiters.length);
+  return {
+    kinds: kinds.all,
+    kind: kind.toArray(),
+    task: task.toArray(),
+    starts: starts.toArray(),
+    awaiters: awaiters.toArray(),
+  };
+}
+
+/** From the sites of pictures to the kinds of a graph. */
+class Kinds {
+  readonly all: Kind[] = [];
+  readonly #sites: readonly Site[];
+  readonly #isolates: readonly (number | undefined)[];
+  /** Two for each site: of functions that stayed the same, and of those that did not. */
+  readonly #numbers: Int32Array;
+  readonly #realms: number[] = [];
+
+  constructor(sites: readonly Site[], isolates: Isolates) {
+    this.#sites = sites;
+    this.#isolates = sites.map(({ map }) => isolates.of(map));
+    this.#numbers = new Int32Array(sites.length * 2).fill(-1);
+  }
+
+  isolateOf(site: number): number | undefined {
+    return this.#isolates[site];
+  }
+
+  of(site: number, isChanging: boolean): number {
+    const at = site * 2 + Number(isChanging);
+    if (this.#numbers[at] === -1) this.#numbers[at] = this.all.push(this.#make(site, isChanging)) - 1;
+    return this.#numbers[at] as number;
+  }
+
+  #make(number: number, isChanging: boolean): Kind {
+    const site = this.#sites[number] as Site;
+    const { name, isGenerator, place, path, map, info } = site;
+    let realm = this.#realms.indexOf(map);
+    if (realm < 0) realm = this.#realms.push(map) - 1;
+    return {
+      name,
+      isGenerator,
+      suspension: suspensionOf(site),
+      script: info.script,
+      place,
+      path,
+      isolate: this.#isolates[number] as number,
+      realm,
+      isChanging,
+    };
+  }
 }
 
 /** Generators and modules have a first stop before their first statement; an async function runs up to its first await. */
-function suspensionOf(
-  { isGenerator, isAwaiting, continuation }: Suspended,
-  { isModule }: FunctionInfo,
-): Suspension {
-  if (continuation === 0 && (isGenerator || isModule)) return "start";
+function suspensionOf({ isGenerator, isAwaiting, continuation, info }: Site): Suspension {
+  if (continuation === 0 && (isGenerator || info.isModule)) return "start";
   return isAwaiting ? "await" : "yield";
 }

@@ -1,51 +1,81 @@
+import type { AddressIndex } from "./address-index.ts";
 import { Awaiters } from "./awaiters.ts";
+import { Column } from "./column.ts";
 import { Functions } from "./functions.ts";
-import type { FunctionInfo } from "./functions.ts";
 import { Heap } from "./heap.ts";
 import type { Layout } from "./layout.ts";
 import type { ProcessMemory } from "./process-memory.ts";
-import type { Place } from "./scripts.ts";
+import type { Site, Sites } from "./sites.ts";
 import { scan } from "./suspended.ts";
-import type { Suspended } from "./suspended.ts";
-import type { TaskName } from "./tasks.ts";
 
-/** A suspended function, with all that is known of it. */
-export interface Seen {
-  readonly raw: Suspended;
-  readonly name: string;
-  readonly info: FunctionInfo;
-  readonly place: Place | undefined;
-  readonly awaiters: ReadonlySet<number>;
-  /** The task of holdfast whose function it is, or under which it is awaited. */
-  readonly task: TaskName | undefined;
-}
-
-/** What one look at the heap has shown. */
+/** What one look at the heap has shown: a row for each function that may be suspended. */
 export interface Picture {
-  readonly seen: ReadonlyMap<number, Seen>;
-  /** How many candidates did not hold together: on an idle process none. */
-  readonly torn: number;
+  /** Addresses of the functions, and their rows. */
+  readonly index: AddressIndex;
+  readonly closures: Column<Float64Array<ArrayBuffer>>;
+  readonly promises: Column<Float64Array<ArrayBuffer>>;
+  readonly sites: readonly Site[];
+  /** The number of each one's site; -1 for a candidate that did not hold together: on an idle process there is none. */
+  readonly site: Column<Int32Array<ArrayBuffer>>;
+  /** The id of the task of holdfast to which it belongs; -1 where there is none. */
+  readonly task: Column<Int32Array<ArrayBuffer>>;
+  /** Where in `awaiters` the rows of those begin that await it; they end where those of the next row begin. */
+  readonly starts: Column<Int32Array<ArrayBuffer>>;
+  readonly awaiters: Column<Int32Array<ArrayBuffer>>;
 }
 
-/** Looks at the heap once. On a process that runs, parts of the picture may be from different moments. */
-export function takePicture(memory: ProcessMemory, layout: Layout): Picture {
+/**
+ * Looks at the heap once. On a process that runs, parts of the picture may be from different moments. Pictures that are
+ * to be compared are taken with the same `sites`.
+ */
+export function takePicture(memory: ProcessMemory, layout: Layout, sites: Sites): Picture {
   memory.forget();
   const heap = new Heap(memory, layout);
   const found = scan(heap);
   const functions = new Functions(heap);
   const awaiters = new Awaiters(heap, functions, found);
-  const seen = new Map<number, Seen>();
-  let torn = 0;
-  // The map grows while it is walked: an awaiter that the scan has not met is looked at, too.
-  for (const raw of found.values()) {
-    const info = functions.of(raw.closure);
-    if (info === undefined) {
-      torn++;
-      continue;
-    }
-    const place = functions.placeOf(info, raw.bytecodeOffset);
-    const name = functions.nameOf(raw.closure, info);
-    seen.set(raw.address, { raw, name, info, place, awaiters: awaiters.of(raw), task: awaiters.taskOf(raw) });
+  const here = sites.in(functions);
+  const site = Column.ofNumbers();
+  const task = Column.ofNumbers();
+  const starts = Column.ofNumbers();
+  // More are found while it is walked: an awaiter that the scan has not met is looked at, too.
+  for (let row = 0; row < found.length; row++) {
+    const own = awaiters.taskOf(row);
+    site.push(here.of(found.at(row), own?.path));
+    task.push(own?.id ?? -1);
+    starts.push(awaiters.found.length);
+    awaiters.find(row);
   }
-  return { seen, torn };
+  starts.push(awaiters.found.length);
+  const { index, closures, promises } = found;
+  return { index, closures, promises, sites: sites.all, site, task, starts, awaiters: awaiters.found };
+}
+
+/** How many functions a picture shows. */
+export function countSeen({ site }: Picture): number {
+  let count = 0;
+  for (let row = 0; row < site.length; row++) if (site.at(row) >= 0) count++;
+  return count;
+}
+
+/** Whether the functions in two rows of two pictures are shown alike. */
+export function isAlike(a: Picture, rowOfA: number, b: Picture, rowOfB: number): boolean {
+  return (
+    a.site.at(rowOfA) === b.site.at(rowOfB) &&
+    a.closures.at(rowOfA) === b.closures.at(rowOfB) &&
+    a.promises.at(rowOfA) === b.promises.at(rowOfB) &&
+    a.task.at(rowOfA) === b.task.at(rowOfB) &&
+    areAwaitersAlike(a, rowOfA, b, rowOfB)
+  );
+}
+
+function areAwaitersAlike(a: Picture, rowOfA: number, b: Picture, rowOfB: number): boolean {
+  const [startOfA, startOfB] = [a.starts.at(rowOfA), b.starts.at(rowOfB)];
+  const count = a.starts.at(rowOfA + 1) - startOfA;
+  if (b.starts.at(rowOfB + 1) - startOfB !== count) return false;
+  for (let index = 0; index < count; index++) {
+    const ofA = a.index.addressOf(a.awaiters.at(startOfA + index));
+    if (ofA !== b.index.addressOf(b.awaiters.at(startOfB + index))) return false;
+  }
+  return true;
 }

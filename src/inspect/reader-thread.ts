@@ -3,8 +3,8 @@ import type { MessagePort } from "node:worker_threads";
 import { plantCanary } from "./canary.ts";
 import type { ReaderAnswer, ReaderData } from "./dump.ts";
 import { InspectError } from "./errors.ts";
-import { flatten } from "./flat-dump.ts";
-import { readDump, readDumpStopped, readTaskLines, warmUp } from "./reading.ts";
+import { buffersOf } from "./flat-dump.ts";
+import { readFlat, readFlatStopped, readTaskLines, warmUp } from "./reading.ts";
 
 /* The reader's thread: reads once, answers, and ends. */
 
@@ -14,7 +14,7 @@ async function answer(): Promise<ReaderAnswer> {
   if (want === "tasks") await untilGo(pid);
   try {
     if (want === "tasks") return { tasks: readTaskLines(pid) };
-    return { dump: flatten(stop && pid !== "self" ? await readDumpStopped(pid) : readDump(pid)) };
+    return { dump: stop && pid !== "self" ? await readFlatStopped(pid) : readFlat(pid) };
   } catch (error) {
     if (!(error instanceof InspectError)) throw error;
     const { code, message, cause } = error;
@@ -38,6 +38,5 @@ async function untilGo(pid: number | "self"): Promise<void> {
 }
 
 void answer().then((message) => {
-  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the port of a worker takes none
-  parentPort?.postMessage(message);
+  parentPort?.postMessage(message, "dump" in message ? buffersOf(message.dump.graph) : []);
 });

@@ -3,6 +3,10 @@ import type { Agreed } from "./agreement.ts";
 import type { TaskLines } from "./await-line.ts";
 import { canariesIn, isCanaryRight } from "./canary.ts";
 import type { Dump } from "./dump.ts";
+import { openDump } from "./flat-dump.ts";
+import type { FlatDump } from "./flat-dump.ts";
+import { openGraph } from "./graph-columns.ts";
+import type { GraphColumns, Kind } from "./graph-columns.ts";
 import { groupStacks } from "./groups.ts";
 import { Heap } from "./heap.ts";
 import { Isolates } from "./isolates.ts";
@@ -10,6 +14,7 @@ import { Keeper } from "./keeper.ts";
 import { toGraph } from "./memory-reader.ts";
 import { takePicture } from "./picture.ts";
 import { statusOf } from "./process-status.ts";
+import { Sites } from "./sites.ts";
 import { readStopped } from "./stopped.ts";
 import { taskLines } from "./task-lines.ts";
 import { openTarget, refuseGone, toRefusal } from "./target.ts";
@@ -28,25 +33,34 @@ const TRIED = "x64";
  * looked at. Throws `InspectError`.
  */
 export function readDump(pid: number | "self"): Dump {
+  return openDump(readFlat(pid));
+}
+
+/** The same, as it goes from thread to thread. Throws `InspectError`. */
+export function readFlat(pid: number | "self"): FlatDump {
   return grouped(read(pid, false));
 }
 
 /** Reads only the lines at which tasks of holdfast stand, as soon as can be. Throws `InspectError`. */
 export function readTaskLines(pid: number | "self"): TaskLines[] {
-  return taskLines(read(pid, true).graph);
+  return taskLines(openGraph(read(pid, true).graph));
 }
 
 /** What was read, not yet grouped. */
-type Reading = Omit<Dump, "groups">;
+type Reading = Omit<FlatDump, "groups">;
 
-function grouped(reading: Reading): Dump {
-  return { ...reading, groups: groupStacks(reading.graph.functions) };
+function grouped(reading: Reading): FlatDump {
+  return { ...reading, groups: groupStacks(reading.graph) };
 }
 
 function read(pid: number | "self", isInHurry: boolean): Reading {
   return withTarget(pid, (target) => {
     let agreed = readInAgreement(target.memory, target.layout, isInHurry);
-    for (let tries = 1; pid === "self" && !isCanaryRight(agreed.seen, CANARY) && tries < MAX_TRIES; tries++)
+    for (
+      let tries = 1;
+      pid === "self" && !isCanaryRight(agreed.picture, CANARY) && tries < MAX_TRIES;
+      tries++
+    )
       agreed = readInAgreement(target.memory, target.layout, isInHurry);
     return toReading(target, agreed, []);
   });
@@ -54,11 +68,16 @@ function read(pid: number | "self", isInHurry: boolean): Reading {
 
 /** Looks at a process once, to no purpose but that the code for it is compiled when time matters. */
 export function warmUp(pid: number | "self"): void {
-  withTarget(pid, ({ memory, layout }) => takePicture(memory, layout));
+  withTarget(pid, ({ memory, layout }) => takePicture(memory, layout, new Sites()));
+}
+
+/** Reads another process while it is stopped. Rejects with `InspectError`. */
+export async function readDumpStopped(pid: number): Promise<Dump> {
+  return openDump(await readFlatStopped(pid));
 }
 
 /** Reads another process while it is stopped, for as long as each look at it takes. Rejects with `InspectError`. */
-export async function readDumpStopped(pid: number): Promise<Dump> {
+export async function readFlatStopped(pid: number): Promise<FlatDump> {
   const status = statusOf(pid);
   const target = openTarget(pid);
   try {
@@ -104,14 +123,14 @@ function toReading(target: Target, agreed: Agreed, stops: readonly number[]): Re
   verify(heap, isolates, agreed);
   const readers = new Set<number | undefined>();
   if (pid === "self") {
-    if (!isCanaryRight(agreed.seen, CANARY)) refuseWrongCanary();
-    for (const { address } of canariesIn(agreed.seen.values(), CANARY)) readers.add(isolates.of(address));
+    if (!isCanaryRight(agreed.picture, CANARY)) refuseWrongCanary();
+    for (const address of canariesIn(agreed.picture, CANARY)) readers.add(isolates.of(address));
   }
   const graph = toGraph(agreed, isolates, readers);
   // What was read of the isolates may be of a process that was just ending.
   refuseGone(target);
-  const changing = graph.functions.filter(({ isChanging }) => isChanging).length;
-  const lineless = graph.functions.filter(({ place }) => place === undefined).length;
+  const changing = countOf(graph, ({ isChanging }) => isChanging);
+  const lineless = countOf(graph, ({ place }) => place === undefined);
   return {
     reader: "memory",
     target: {
@@ -133,4 +152,11 @@ function toReading(target: Target, agreed: Agreed, stops: readonly number[]): Re
       ...(lineless === 0 ? [] : [`of ${lineless} functions V8 has no lines`]),
     ],
   };
+}
+
+function countOf({ kinds, kind }: GraphColumns, isCounted: (kind: Kind) => boolean): number {
+  const isOne = kinds.map(isCounted);
+  let count = 0;
+  for (const index of kind) if (isOne[index] === true) count++;
+  return count;
 }

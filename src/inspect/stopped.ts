@@ -1,8 +1,8 @@
-import { isSame } from "./agreement.ts";
 import type { Agreed } from "./agreement.ts";
 import type { Keeper } from "./keeper.ts";
-import { takePicture } from "./picture.ts";
+import { countSeen, isAlike, takePicture } from "./picture.ts";
 import type { Picture } from "./picture.ts";
+import { Sites } from "./sites.ts";
 import type { Target } from "./target.ts";
 
 /** So often a process is stopped at most, until two pictures in a row show the same of everything. */
@@ -19,36 +19,34 @@ export interface StoppedReading {
  * collection, when half of the heap has moved. What two stops show alike is true.
  */
 export async function readStopped({ memory, layout }: Target, keeper: Keeper): Promise<StoppedReading> {
+  const sites = new Sites();
   // One look without a stop: what is slow about the first one (code, files) is not to be paid for while it is stopped.
-  let last = takePicture(memory, layout);
+  let last = takePicture(memory, layout, sites);
   const stops: number[] = [];
-  let changing = new Set<number>();
+  let changing = new Uint8Array(last.index.length);
   while (stops.length < MAX_STOPS) {
     let next: Picture;
     await keeper.stop();
     try {
-      next = takePicture(memory, layout);
+      next = takePicture(memory, layout, sites);
     } finally {
       stops.push(await keeper.resume());
     }
-    if (stops.length > 1) {
-      changing = differences(last, next);
-      if (changing.size === 0 && last.seen.size === next.seen.size) {
-        last = next;
-        break;
-      }
-    }
+    changing = differences(last, next);
+    const isSame = !changing.includes(1) && countSeen(last) === countSeen(next);
     last = next;
+    if (stops.length > 1 && isSame) break;
   }
-  return { agreed: { ...last, changing, wasIdle: false }, stops };
+  return { agreed: { picture: last, changing, wasIdle: false }, stops };
 }
 
-/** What the second picture shows otherwise than the first. */
-function differences(first: Picture, second: Picture): Set<number> {
-  const changing = new Set<number>();
-  for (const [address, seen] of second.seen) {
-    const before = first.seen.get(address);
-    if (before === undefined || !isSame(before, seen)) changing.add(address);
+/** What the second picture shows otherwise than the first: 1 in its row. */
+function differences(first: Picture, second: Picture): Uint8Array<ArrayBuffer> {
+  const changing = new Uint8Array(second.index.length);
+  for (let row = 0; row < changing.length; row++) {
+    if (second.site.at(row) < 0) continue;
+    const before = first.index.find(second.index.addressOf(row));
+    if (before < 0 || !isAlike(first, before, second, row)) changing[row] = 1;
   }
   return changing;
 }

@@ -1,3 +1,5 @@
+import { AddressIndex } from "./address-index.ts";
+import { Column } from "./column.ts";
 import { FreeMemory } from "./free-memory.ts";
 import type { Heap } from "./heap.ts";
 import { objectRegions } from "./heap-chunks.ts";
@@ -13,10 +15,12 @@ const CONTINUATION = 64;
 const PROMISE = 80;
 /** Of an async generator: a Smi, 1 at an `await`, 0 at a `yield`. */
 const IS_AWAITING = 88;
+/** Of an async generator; an async function ends with its promise. */
 const SIZE = 96;
+const MIN_SIZE = PROMISE + 8;
 
-/** Where the scan reads at once. */
-const CHUNK = 8 << 20;
+/** What the scan reads at once: as much as stays in a processor's cache until it has been looked at. */
+const CHUNK = 1 << 20;
 /** V8's addresses have at most 47 bits. */
 const MAX_HIGH = 0x7fff;
 const MAX_CONTINUATION = 1_000_000;
@@ -36,51 +40,123 @@ export interface Suspended {
   readonly isAwaiting: boolean;
 }
 
-/** Reads what may be a suspended function; undefined where it is none, or is not suspended. */
-export function suspendedAt(heap: Heap, address: number): Suspended | undefined {
-  const { asyncFunction, asyncGenerator } = heap.layout.types;
-  const type = heap.typeOf(address);
-  if (type !== asyncFunction && type !== asyncGenerator) return undefined;
-  const continuation = heap.smi(address, CONTINUATION);
-  if (heap.u32(address, CONTINUATION) !== 0 || !(continuation >= 0)) return undefined;
-  const isGenerator = type === asyncGenerator;
-  return {
-    address,
-    isGenerator,
-    map: heap.word(address, 0),
-    closure: heap.word(address, FUNCTION),
-    continuation,
-    bytecodeOffset: heap.smi(address, POSITION) - (heap.layout.fields.bytecodeStart - 1),
-    promise: heap.word(address, PROMISE),
-    isAwaiting: !isGenerator || heap.smi(address, IS_AWAITING) === 1,
-  };
+const GENERATOR = 1;
+const AWAITING = 2;
+
+/** The suspended functions of one look, a row for each. */
+export class SuspendedFunctions {
+  readonly #heap: Heap;
+  readonly #buffer = Buffer.alloc(SIZE);
+  readonly #words = new Uint32Array(this.#buffer.buffer, this.#buffer.byteOffset, SIZE >> 2);
+  readonly index = new AddressIndex();
+  readonly #maps = Column.ofAddresses();
+  readonly closures: Column<Float64Array<ArrayBuffer>> = Column.ofAddresses();
+  readonly promises: Column<Float64Array<ArrayBuffer>> = Column.ofAddresses();
+  readonly #continuations = Column.ofNumbers();
+  readonly #bytecodeOffsets = Column.ofNumbers();
+  readonly #flags = Column.ofNumbers();
+
+  constructor(heap: Heap) {
+    this.#heap = heap;
+  }
+
+  get length(): number {
+    return this.index.length;
+  }
+
+  at(row: number): Suspended {
+    const flags = this.#flags.at(row);
+    return {
+      address: this.index.addressOf(row),
+      isGenerator: (flags & GENERATOR) !== 0,
+      map: this.#maps.at(row),
+      closure: this.closures.at(row),
+      continuation: this.#continuations.at(row),
+      bytecodeOffset: this.#bytecodeOffsets.at(row),
+      promise: this.promises.at(row),
+      isAwaiting: (flags & AWAITING) !== 0,
+    };
+  }
+
+  /** The row of a function; -1 where there is none at that address. One that was not met yet is looked at, and added. */
+  find(address: number): number {
+    const row = this.index.find(address);
+    if (row >= 0) return row;
+    const { asyncFunction, asyncGenerator } = this.#heap.layout.types;
+    const type = this.#heap.typeOf(address);
+    if (type !== asyncFunction && type !== asyncGenerator) return -1;
+    const isThere = this.#heap.memory.readInto(this.#buffer, SIZE, address - 1) >= MIN_SIZE;
+    return isThere ? this.add(this.#words, 0, address) : -1;
+  }
+
+  /** Adds what is at an index of some words, if it is a function that is suspended. Returns its row, or -1. */
+  add(words: Uint32Array, i: number, address: number): number {
+    const heap = this.#heap;
+    const map = wordAt(words, i, 0);
+    const type = heap.typeOfMap(map);
+    const isGenerator = type === heap.layout.types.asyncGenerator;
+    if (!isGenerator && type !== heap.layout.types.asyncFunction) return -1;
+    const continuation = smiAt(words, i, CONTINUATION);
+    if (words[i + CONTINUATION / 4] !== 0 || continuation < 0) return -1;
+    const isAwaiting = !isGenerator || smiAt(words, i, IS_AWAITING) === 1;
+    this.#maps.push(map);
+    this.closures.push(wordAt(words, i, FUNCTION));
+    this.promises.push(wordAt(words, i, PROMISE));
+    this.#continuations.push(continuation);
+    this.#bytecodeOffsets.push(smiAt(words, i, POSITION) - (heap.layout.fields.bytecodeStart - 1));
+    this.#flags.push((isGenerator ? GENERATOR : 0) | (isAwaiting ? AWAITING : 0));
+    return this.index.add(address);
+  }
 }
 
-/**
- * Finds every suspended async function and async generator: looks at each word of the heap for what may be the map of
- * one, by the words that follow, and then at the map itself. Most words fail at the first look.
- */
-export function scan(heap: Heap): Map<number, Suspended> {
-  const { memory } = heap;
+function wordAt(words: Uint32Array, i: number, offset: number): number {
+  const at = i + offset / 4;
+  return (words[at + 1] as number) * 4_294_967_296 + (words[at] as number);
+}
+
+/** A small integer, which V8 keeps in the upper half of a word. */
+function smiAt(words: Uint32Array, i: number, offset: number): number {
+  return (words[i + offset / 4 + 1] as number) | 0;
+}
+
+/** Finds every suspended async function and async generator in the heaps of a process. */
+export function scan(heap: Heap): SuspendedFunctions {
   const free = new FreeMemory(heap);
-  const found = new Map<number, Suspended>();
-  const buffer = Buffer.alloc(CHUNK + SIZE);
+  const found = new SuspendedFunctions(heap);
+  const buffer = Buffer.allocUnsafeSlow(CHUNK + SIZE);
+  const words = new Uint32Array(buffer.buffer, buffer.byteOffset, buffer.length >> 2);
   const { asyncFunction, asyncGenerator } = heap.layout.types;
   for (const { from, to } of objectRegions(heap)) {
     for (let at = from; at < to; at += CHUNK) {
-      const size = memory.readInto(buffer, Math.min(CHUNK + SIZE, to - at), at);
-      const words = new Uint32Array(buffer.buffer, buffer.byteOffset, size >> 2);
-      const last = Math.min(words.length - PROMISE / 4 - 2, CHUNK / 4 - 2);
-      for (let i = 0; i <= last; i += 2) {
-        if (!mayBe(words, i)) continue;
-        const type = heap.typeOfMap((words[i + 1] as number) * 4_294_967_296 + (words[i] as number));
+      const size = heap.memory.readInto(buffer, Math.min(CHUNK + SIZE, to - at), at);
+      const last = Math.min((size >> 2) - MIN_SIZE / 4, CHUNK / 4 - 2);
+      for (let i = nextIn(words, 0, last); i <= last; i = nextIn(words, i + 2, last)) {
+        const map = wordAt(words, i, 0);
+        const type = heap.typeOfMap(map);
         if (type !== asyncFunction && type !== asyncGenerator) continue;
-        const one = suspendedAt(heap, at + i * 4 + 1);
-        if (one !== undefined && !free.has(one.address, one.map)) found.set(one.address, one);
+        const address = at + i * 4 + 1;
+        if (!free.has(address, map)) found.add(words, i, address);
       }
     }
   }
   return found;
+}
+
+/** Three words in a row of such a function are Smis, whose lower half is 0: where it stands, how, and at which await. */
+const FIRST_SMI = POSITION / 4;
+const LAST_SMI = CONTINUATION / 4;
+const SMIS = LAST_SMI - FIRST_SMI + 2;
+
+/**
+ * The next index, from one on to the last one, at which the words may be those of a suspended function; beyond the last
+ * if there is none. Of three words one is looked at: most are no Smi, and then none of three functions is there.
+ */
+function nextIn(words: Uint32Array, from: number, last: number): number {
+  for (let smi = from + LAST_SMI; smi - LAST_SMI <= last; smi += SMIS) {
+    if (words[smi] !== 0) continue;
+    for (let i = smi - LAST_SMI; i <= smi - FIRST_SMI && i <= last; i += 2) if (mayBe(words, i)) return i;
+  }
+  return last + 1;
 }
 
 /** Smis where they must be, tagged pointers where those must be, and a continuation that is one of a suspended function. */

@@ -39,7 +39,7 @@ export class Tasks {
   readonly #heap: Heap;
   /** By ledger: whether it is one. */
   readonly #ledgers = new Map<number, boolean>();
-  readonly #names = new Map<number, TaskName | undefined>();
+  readonly #names = new Map<number, TaskName>();
 
   constructor(heap: Heap) {
     this.#heap = heap;
@@ -62,7 +62,7 @@ export class Tasks {
     const length = Math.min(heap.smi(array, LENGTH) & 0x3ff, MAX_ELEMENTS);
     for (let index = 0; index < length; index++) {
       const value = heap.word(array, ELEMENTS + index * 8);
-      if (value % 2 !== 1) continue;
+      if ((value & 1) === 0) continue;
       const name = this.nameOf(value);
       if (name !== undefined) return name;
     }
@@ -71,9 +71,10 @@ export class Tasks {
 
   /** The name of a task; undefined for an object that is none. */
   nameOf(object: number): TaskName | undefined {
-    if (this.#names.has(object)) return this.#names.get(object);
-    const name = this.#isTask(object) ? this.#read(object) : undefined;
-    this.#names.set(object, name);
+    const known = this.#names.get(object);
+    if (known !== undefined || !this.#isTask(object)) return known;
+    const name = this.#read(object);
+    if (name !== undefined) this.#names.set(object, name);
     return name;
   }
 

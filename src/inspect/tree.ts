@@ -99,7 +99,7 @@ export class Tree {
 
   #wordOf(one: SuspendedFunction): string {
     let word = this.#words.get(one);
-    if (word === undefined) this.#words.set(one, (word = wordOf(one)));
+    if (word === undefined) this.#words.set(one, (word = wordOf(one, one.task?.path)));
     return word;
   }
 }

@@ -2,8 +2,9 @@ import type { Agreed } from "./agreement.ts";
 import { InspectError } from "./errors.ts";
 import type { Heap } from "./heap.ts";
 import type { Isolates } from "./isolates.ts";
-import type { Seen } from "./picture.ts";
+import { countSeen } from "./picture.ts";
 import { offsetOf } from "./scripts.ts";
+import type { Site } from "./sites.ts";
 
 /** How far before a place a `for await`, or an `await using` of the block that ends there, is looked for. */
 const MAX_BEFORE = 2000;
@@ -12,19 +13,28 @@ const MAX_BEFORE = 2000;
  * Looks at whether what was read can be true of a V8 as the table has it. Throws `InspectError` (`HF_LAYOUT_MISMATCH`):
  * a wrong line is worse than none.
  */
-export function verify(heap: Heap, isolates: Isolates, { seen, changing, torn }: Agreed): void {
+export function verify(heap: Heap, isolates: Isolates, { picture, changing }: Agreed): void {
   if (isolates.count === 0) throw mismatch("no heap of V8 was found where it should be");
   if (!isolates.hasMaps()) throw mismatch("its heap holds no maps that describe themselves");
   // Each candidate goes from the function to what its closures share, to its script and to its bytecode.
-  if (torn > seen.size)
-    throw mismatch(`of ${torn + seen.size} suspended functions, ${torn} lead to no script or no bytecode`);
-  const sure = [...seen.values()].filter(({ raw }) => !changing.has(raw.address));
-  for (const { raw, info } of sure) {
-    if (!isMetaMap(heap, heap.word(raw.map, 0))) throw mismatch(`the map of ${nameOf(info.name)} is none`);
-    if (!(raw.bytecodeOffset >= 0 && raw.bytecodeOffset < info.bytecodeLength))
+  const { length } = picture.index;
+  const torn = length - countSeen(picture);
+  if (torn * 2 > length)
+    throw mismatch(`of ${length} suspended functions, ${torn} lead to no script or no bytecode`);
+  const sure = sureSites({ picture, changing });
+  for (const { map, bytecodeOffset, info } of sure) {
+    if (!isMetaMap(heap, heap.word(map, 0))) throw mismatch(`the map of ${nameOf(info.name)} is none`);
+    if (!(bytecodeOffset >= 0 && bytecodeOffset < info.bytecodeLength))
       throw mismatch(`${nameOf(info.name)} stands outside of its bytecode`);
   }
   refuseStrangePlaces(sure);
+}
+
+/** The sites at which a function stands that stayed the same. */
+function sureSites({ picture, changing }: Pick<Agreed, "picture" | "changing">): Site[] {
+  const numbers = new Set<number>();
+  for (let row = 0; row < changing.length; row++) if (changing[row] === 0) numbers.add(picture.site.at(row));
+  return [...numbers].flatMap((number) => picture.sites[number] ?? []);
 }
 
 /** A map's map is its own map. */
@@ -33,7 +43,7 @@ function isMetaMap(heap: Heap, map: number): boolean {
 }
 
 /** Where a function is suspended its source says so. A place that does not read like one may be right; most are not. */
-function refuseStrangePlaces(sure: readonly Seen[]): void {
+function refuseStrangePlaces(sure: readonly Site[]): void {
   const looks = new Map<string, boolean>();
   for (const one of sure) {
     const { place, info } = one;
@@ -48,11 +58,10 @@ function refuseStrangePlaces(sure: readonly Seen[]): void {
     throw mismatch(`at ${strange.length} of ${looks.size} places there is no await, as at ${strange[0]}`);
 }
 
-function readsLikeOne({ place, info, raw }: Seen): boolean | undefined {
+function readsLikeOne({ place, info, isGenerator, continuation }: Site): boolean | undefined {
   const { source } = info.script;
   // At its beginning an async generator has not come to a word of its own.
-  if (source === undefined || place === undefined || (raw.isGenerator && raw.continuation === 0))
-    return undefined;
+  if (source === undefined || place === undefined || (isGenerator && continuation === 0)) return undefined;
   const at = offsetOf(info.script, place);
   if (at === undefined) return undefined;
   if (/^(await|yield|return)\b/.test(source.slice(at, at + 7))) return true;

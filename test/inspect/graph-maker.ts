@@ -1,4 +1,6 @@
 import type { Dump } from "../../src/inspect/dump.ts";
+import { openDump } from "../../src/inspect/flat-dump.ts";
+import type { GraphColumns } from "../../src/inspect/graph-columns.ts";
 import type { SuspendedFunction } from "../../src/inspect/graph.ts";
 import { groupStacks } from "../../src/inspect/groups.ts";
 import type { ScriptInfo } from "../../src/inspect/scripts.ts";
@@ -55,7 +57,8 @@ export class GraphMaker {
   }
 
   dump(warnings: readonly string[] = []): Dump {
-    return {
+    const graph = toColumns(this.functions);
+    return openDump({
       reader: "memory",
       target: {
         pid: 4242,
@@ -66,11 +69,37 @@ export class GraphMaker {
         wasStopped: false,
         stops: [],
       },
-      graph: { functions: this.functions },
-      groups: groupStacks(this.functions),
+      graph,
+      groups: groupStacks(graph),
       warnings,
-    };
+    });
   }
+}
+
+/** The same functions as a reader writes them down. */
+export function toColumns(functions: readonly SuspendedFunction[]): GraphColumns {
+  const rows = new Map(functions.map((one, row) => [one, row]));
+  const awaiters = functions.map(({ awaitedBy }) => awaitedBy.map((one) => rows.get(one) ?? -1));
+  let end = 0;
+  return {
+    kinds: functions.map(
+      ({ name, isGenerator, suspension, script, place, task, isolate, realm, isChanging }) => ({
+        name,
+        isGenerator,
+        suspension,
+        script,
+        place,
+        path: task?.path,
+        isolate,
+        realm,
+        isChanging,
+      }),
+    ),
+    kind: Int32Array.from(functions.keys()),
+    task: Int32Array.from(functions, (one) => one.task?.id ?? -1),
+    starts: Int32Array.from([0, ...awaiters.map(({ length }) => (end += length))]),
+    awaiters: Int32Array.from(awaiters.flat()),
+  };
 }
 
 export const task = (path: string, id = 1): { readonly task: { id: number; path: string } } => ({

@@ -1,8 +1,10 @@
 import { expect, test } from "vitest";
 import type { SuspendedFunction } from "../../src/inspect/graph.ts";
-import { flatten, inflate } from "../../src/inspect/flat-dump.ts";
+import { buffersOf, openDump } from "../../src/inspect/flat-dump.ts";
+import type { FlatDump } from "../../src/inspect/flat-dump.ts";
 import { groupStacks } from "../../src/inspect/groups.ts";
 import { taskLines } from "../../src/inspect/task-lines.ts";
+import { toColumns } from "./graph-maker.ts";
 
 const mail = { id: 3, path: "app/mail" };
 
@@ -83,9 +85,10 @@ test("functions that await each other in a circle are told from none", () => {
   expect(lines(one, ...awaitedBy)).toEqual([]);
 });
 
-test("a dump comes through flat as it was, however deep its chains", () => {
+test("a dump comes through from thread to thread as it was, however deep its chains", () => {
   const functions: SuspendedFunction[] = [suspended("outermost")];
   for (let i = 0; i < 3000; i++) functions.push(suspended(`f${i}`, { awaitedBy: functions.slice(-1) }));
+  const graph = toColumns(functions);
   const target = {
     pid: 1,
     node: "24.0.0",
@@ -95,17 +98,13 @@ test("a dump comes through flat as it was, however deep its chains", () => {
     wasStopped: false,
     stops: [],
   };
-  const whole = {
-    reader: "memory" as const,
-    target,
-    graph: { functions },
-    groups: groupStacks(functions),
-    warnings: ["one"],
-  };
-  const back = inflate(structuredClone(flatten(whole)));
+  const groups = groupStacks(graph);
+  const flat: FlatDump = { reader: "memory", target, graph, groups, warnings: ["one"] };
+  const back = openDump(structuredClone(flat, { transfer: buffersOf(graph) }));
+  expect(graph.kind.length).toBe(0);
   expect(back.graph.functions.map(({ name, awaitedBy }) => `${name} ${awaitedBy[0]?.name}`)).toEqual(
     functions.map(({ name, awaitedBy }) => `${name} ${awaitedBy[0]?.name}`),
   );
   expect(back.warnings).toEqual(["one"]);
-  expect(back.groups.length).toBe(whole.groups.length);
+  expect(back.groups.map(({ frames }) => frames.length)).toEqual(groups.map(({ frames }) => frames.length));
 });
