@@ -1,6 +1,5 @@
 import type { Dump } from "./dump.ts";
 import type { SuspendedFunction } from "./graph.ts";
-import type { ScriptInfo } from "./scripts.ts";
 import { isNodes } from "./words.ts";
 
 /** A thread of a process: its main thread, or a worker. */
@@ -17,7 +16,6 @@ export class Contexts {
   readonly threads: readonly Thread[];
   /** By realm. */
   readonly #numbers = new Map<number, number>();
-  readonly #scripts = new Map<ScriptInfo, Set<number>>();
 
   constructor({ graph }: Dump) {
     const suspended = new Map<number, number>();
@@ -25,7 +23,6 @@ export class Contexts {
     for (const one of graph.functions) {
       const { isolate, realm } = one;
       suspended.set(isolate, (suspended.get(isolate) ?? 0) + 1);
-      if (!isTelling(one)) continue;
       const known = realms.get(realm);
       if (known === undefined) realms.set(realm, { isolate, count: 1, hasNodes: isNodes(one) });
       else {
@@ -43,35 +40,20 @@ export class Contexts {
       contexts.set(isolate, number + 1);
       this.#numbers.set(realm, number);
     }
-    for (const one of graph.functions) if (isTelling(one)) this.#noteScript(one);
     this.threads = [...suspended]
       .map(([thread, count]) => ({ thread, suspended: count, contexts: contexts.get(thread) ?? 1 }))
       .toSorted((a, b) => a.thread - b.thread);
   }
 
-  #noteScript({ script, realm }: SuspendedFunction): void {
-    const number = this.#numbers.get(realm);
-    if (number === undefined) return;
-    const known = this.#scripts.get(script);
-    if (known === undefined) this.#scripts.set(script, new Set([number]));
-    else known.add(number);
-  }
-
-  /** The context of a stack; undefined where nothing in it tells. */
-  of(frames: readonly SuspendedFunction[]): number | undefined {
-    const one = frames.find(isTelling);
-    if (one !== undefined) return this.#numbers.get(one.realm);
-    // As a rule a script runs in one context.
-    const [only, ...others] = frames.flatMap(({ script }) => [...(this.#scripts.get(script) ?? [])]);
-    return others.length === 0 ? only : undefined;
+  /** The context of a stack: that of its innermost function. */
+  of([innermost]: readonly SuspendedFunction[]): number {
+    return this.#numbers.get(innermost?.realm ?? 0) ?? 0;
   }
 
   /** What stands above the stacks of each thread and context, in their order; empty where there is but one. */
   get headings(): string[] {
     return this.threads.flatMap(({ thread, contexts }) =>
-      contexts < 2
-        ? [this.#heading(thread, 0, contexts)]
-        : Array.from({ length: contexts + 1 }, (_, context) => this.#heading(thread, context, contexts)),
+      Array.from({ length: contexts }, (_, context) => this.#heading(thread, context, contexts)),
     );
   }
 
@@ -79,21 +61,14 @@ export class Contexts {
   headingOf(frames: readonly SuspendedFunction[]): string {
     const thread = frames[0]?.isolate ?? 0;
     const contexts = this.threads.find((one) => one.thread === thread)?.contexts ?? 1;
-    return this.#heading(thread, this.of(frames) ?? contexts, contexts);
+    return this.#heading(thread, this.of(frames), contexts);
   }
 
   #heading(thread: number, context: number, contexts: number): string {
     const parts = [
       ...(this.threads.length < 2 ? [] : [thread === 0 ? "main thread" : `worker thread ${thread}`]),
-      ...(contexts < 2
-        ? []
-        : [context === contexts ? "unknown context" : `context ${context + 1} of ${contexts}`]),
+      ...(contexts < 2 ? [] : [`context ${context + 1} of ${contexts}`]),
     ];
     return parts.join(", ");
   }
-}
-
-/** Each async generator has a map of its own, by which no realm can be told. */
-function isTelling({ isGenerator }: SuspendedFunction): boolean {
-  return !isGenerator;
 }

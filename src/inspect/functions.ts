@@ -7,6 +7,10 @@ import { decodePositions, positionAt } from "./source-positions.ts";
 import type { SourcePositions } from "./source-positions.ts";
 
 const MAX_TABLE = 1 << 20;
+/** `Context::previous` (src/objects/contexts.h): the context around; that of a realm has none. */
+const CONTEXT_AROUND = 24;
+/** No code is nested deeper. */
+const MAX_CONTEXTS = 10_000;
 /** `SharedFunctionInfo::function_data`, later `trusted_function_data`: the first field in every version of the table. */
 const FUNCTION_DATA = 8;
 /** `FixedArrayBase::length`, which a `BytecodeArray` has too, in every version of the table. */
@@ -60,6 +64,18 @@ export class Functions {
   placeOf(info: FunctionInfo, bytecodeOffset: number): Place | undefined {
     const position = info.positions && positionAt(info.positions, bytecodeOffset);
     return position === undefined ? undefined : placeIn(info.script, position);
+  }
+
+  /** The native context of a closure, which holds the globals that it sees; NaN where its contexts lead nowhere. */
+  realmOf(closure: number): number {
+    const heap = this.#heap;
+    let context = heap.word(closure, heap.layout.fields.functionContext);
+    for (let depth = 0; heap.isContext(context) && depth < MAX_CONTEXTS; depth++) {
+      const around = heap.word(context, CONTEXT_AROUND);
+      if (!heap.isContext(around)) return context;
+      context = around;
+    }
+    return Number.NaN;
   }
 
   /** Whether a closure is one of V8's own: those have no script. */

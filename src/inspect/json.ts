@@ -48,8 +48,8 @@ export interface GroupJson {
   readonly task?: { readonly path: string };
   /** 0 is the main thread. */
   readonly thread: number;
-  /** Which context of `node:vm`, counted in its thread; null where that cannot be told. */
-  readonly context: number | null;
+  /** Which context of `node:vm`, counted from 0 in its thread: that of the innermost function. */
+  readonly context: number;
   /** The innermost function first, each awaited by the next. */
   readonly frames: readonly FrameJson[];
   /** What the innermost function waits for. */
@@ -110,7 +110,7 @@ function toGroup({ count, frames }: StackGroup, contexts: Contexts, locations: L
     count,
     ...(task === undefined ? {} : { task: { path: task.path } }),
     thread: innermost?.isolate ?? 0,
-    context: contexts.of(frames) ?? null,
+    context: contexts.of(frames),
     frames: frames.map((frame) => toFrame(frame, locations)),
     waitingOn: { kind: innermost?.suspension ?? "unknown" },
   };

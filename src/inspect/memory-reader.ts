@@ -74,9 +74,9 @@ class Kinds {
 
   #make(number: number, isChanging: boolean): Kind {
     const site = this.#sites[number] as Site;
-    const { name, isGenerator, place, path, map, info } = site;
-    let realm = this.#realms.indexOf(map);
-    if (realm < 0) realm = this.#realms.push(map) - 1;
+    const { name, isGenerator, place, path, info } = site;
+    let realm = this.#realms.findIndex((one) => Object.is(one, site.realm));
+    if (realm < 0) realm = this.#realms.push(site.realm) - 1;
     return {
       name,
       isGenerator,

@@ -12,6 +12,8 @@ export interface Site {
   readonly continuation: number;
   readonly bytecodeOffset: number;
   readonly map: number;
+  /** The native context of its closure. */
+  readonly realm: number;
   /** Of the task of holdfast that they belong to. */
   readonly path: string | undefined;
 }
@@ -34,10 +36,11 @@ export class Sites {
   }
 
   numberOf(site: Site): number {
-    const { name, info, place, isGenerator, isAwaiting, continuation, bytecodeOffset, map, path } = site;
+    const { name, info, place, isGenerator, isAwaiting, continuation, bytecodeOffset, map, realm, path } =
+      site;
     const kind = `${isGenerator ? "*" : ""}${isAwaiting ? "await" : ""}${continuation}`;
     const at = `${place?.line}:${place?.column} ${bytecodeOffset} of ${info.bytecodeLength}`;
-    const key = [kind, at, map, this.#scriptOf(info.script), info.name, name, path ?? "/"].join("\n");
+    const key = [kind, at, map, realm, this.#scriptOf(info.script), info.name, name, path ?? "/"].join("\n");
     let number = this.#numbers.get(key);
     if (number === undefined) this.#numbers.set(key, (number = this.all.length));
     this.all[number] = site;
@@ -66,6 +69,8 @@ class SitesInPicture {
   readonly #sites: Sites;
   /** Of each function, the site that was found last: as a rule the next closure stands there, too. */
   readonly #last = new Map<FunctionInfo, { readonly site: Site; readonly number: number }>();
+  /** By map: an async function has that of its realm, an async generator one of its own. */
+  readonly #realms = new Map<number, number>();
 
   constructor(functions: Functions, sites: Sites) {
     this.#functions = functions;
@@ -81,10 +86,28 @@ class SitesInPicture {
     if (last !== undefined && isAt(last.site, one, name, path)) return last.number;
     const { isGenerator, isAwaiting, continuation, bytecodeOffset, map } = one;
     const place = this.#functions.placeOf(info, bytecodeOffset);
-    const site = { name, info, place, isGenerator, isAwaiting, continuation, bytecodeOffset, map, path };
+    const realm = this.#realmOf(one);
+    const site = {
+      name,
+      info,
+      place,
+      isGenerator,
+      isAwaiting,
+      continuation,
+      bytecodeOffset,
+      map,
+      realm,
+      path,
+    };
     const number = this.#sites.numberOf(site);
     this.#last.set(info, { site, number });
     return number;
+  }
+
+  #realmOf({ map, closure }: Suspended): number {
+    let realm = this.#realms.get(map);
+    if (realm === undefined) this.#realms.set(map, (realm = this.#functions.realmOf(closure)));
+    return realm;
   }
 }
 

@@ -63,7 +63,7 @@ describe("a dump as plain data", () => {
       {
         frames: [{ name: "g", file: "/app/g.js", line: 1, column: 1 }],
         waitingOn: { kind: "yield" },
-        context: null,
+        context: 0,
       },
     ]);
     expect(json.threads).toEqual([
