@@ -88,12 +88,12 @@ export class Awaiters {
     const { types, contextOfReaction } = heap.layout;
     if (isGenerator || heap.typeOf(promise) !== types.promise) return undefined;
     if (contextOfReaction === undefined) return this.#tasks.onPromise(promise);
-    let reaction = heap.word(promise, REACTIONS);
+    let reaction = heap.follow(promise, REACTIONS);
     for (let count = 0; heap.typeOf(reaction) === types.reaction && count < MAX_STEPS; count++) {
-      const frame = heap.word(reaction, contextOfReaction);
+      const frame = heap.follow(reaction, contextOfReaction);
       const task = this.#inFrame(frame);
       if (task !== undefined) return task;
-      reaction = heap.word(reaction, this.#next);
+      reaction = heap.follow(reaction, this.#next);
     }
     return undefined;
   }
@@ -107,6 +107,7 @@ export class Awaiters {
   }
 
   #beginWith(one: Suspended): void {
+    this.#heap.noted(one.promise);
     if (one.isGenerator) {
       this.#followRequests(one.promise);
       return;
@@ -133,8 +134,8 @@ export class Awaiters {
     const heap = this.#heap;
     let request = first;
     for (let count = 0; heap.typeOf(request) === heap.layout.types.request && count < MAX_STEPS; count++) {
-      this.#queue.add(heap.word(request, REQUEST_PROMISE));
-      request = heap.word(request, NEXT_REQUEST);
+      this.#queue.add(heap.follow(request, REQUEST_PROMISE));
+      request = heap.follow(request, NEXT_REQUEST);
     }
   }
 
@@ -146,22 +147,22 @@ export class Awaiters {
       return;
     }
     if (heap.typeOf(promise) !== types.promise || (heap.smi(promise, FLAGS) & STATUS_MASK) !== 0) return;
-    let reaction = heap.word(promise, REACTIONS);
+    let reaction = heap.follow(promise, REACTIONS);
     for (let count = 0; heap.typeOf(reaction) === types.reaction && count < MAX_STEPS; count++) {
       this.#followReaction(reaction, row);
-      reaction = heap.word(reaction, this.#next);
+      reaction = heap.follow(reaction, this.#next);
     }
   }
 
   #followReaction(reaction: number, row: number): void {
     const heap = this.#heap;
-    const rejects = heap.word(reaction, this.#next + 8);
-    const fulfils = heap.word(reaction, this.#next + 16);
+    const rejects = heap.follow(reaction, this.#next + 8);
+    const fulfils = heap.follow(reaction, this.#next + 16);
     if (this.#followHandler(fulfils, row) || this.#followHandler(rejects, row)) return;
     // What `then` returned; a capability where it was asked for by a class of the user's.
-    let derived = heap.word(reaction, this.#next + 24);
+    let derived = heap.follow(reaction, this.#next + 24);
     if (heap.typeOf(derived) === heap.layout.types.capability)
-      derived = heap.word(derived, CAPABILITY_PROMISE);
+      derived = heap.follow(derived, CAPABILITY_PROMISE);
     if (heap.typeOf(derived) === heap.layout.types.promise) this.#queue.add(derived);
   }
 
@@ -170,12 +171,12 @@ export class Awaiters {
     const heap = this.#heap;
     const { types, fields } = heap.layout;
     if (!heap.isFunction(handler) || !this.#functions.isBuiltin(handler)) return false;
-    const context = heap.word(handler, fields.functionContext);
+    const context = heap.follow(handler, fields.functionContext);
     if (!heap.isContext(context)) return false;
     const slots = Math.min(heap.smi(context, LENGTH), MAX_SLOTS);
     let leads = false;
     for (let slot = 0; slot < slots; slot++) {
-      const value = heap.word(context, SLOTS + slot * 8);
+      const value = heap.follow(context, SLOTS + slot * 8);
       if ((value & 1) === 0) continue;
       const awaiter = slot < OWN_SLOT ? this.#suspended.index.find(value) : this.#suspended.find(value);
       if (awaiter >= 0) {
@@ -188,7 +189,7 @@ export class Awaiters {
         this.#queue.add(value);
         leads = true;
       } else if (type === types.capability) {
-        this.#queue.add(heap.word(value, CAPABILITY_PROMISE));
+        this.#queue.add(heap.follow(value, CAPABILITY_PROMISE));
         leads = true;
       }
     }
@@ -201,7 +202,7 @@ export class Awaiters {
    */
   #followModule(address: number, row: number): void {
     const heap = this.#heap;
-    const code = this.#suspended.find(heap.word(address, heap.layout.module.code));
+    const code = this.#suspended.find(heap.follow(address, heap.layout.module.code));
     if (code >= 0 && this.#suspended.at(code).continuation === 0) this.#add(code, row);
     else this.#followEvaluation(address);
   }
@@ -209,8 +210,8 @@ export class Awaiters {
   #followEvaluation(address: number): void {
     const heap = this.#heap;
     const { module } = heap.layout;
-    this.#queue.add(heap.word(address, module.capability));
-    const parents = heap.word(address, module.parents);
+    this.#queue.add(heap.follow(address, module.capability));
+    const parents = heap.follow(address, module.parents);
     if (heap.typeOf(parents) === heap.layout.types.arrayList) this.#followParents(parents);
   }
 
@@ -218,7 +219,7 @@ export class Awaiters {
     const heap = this.#heap;
     const count = Math.min(heap.smi(list, LENGTH), MAX_STEPS);
     for (let index = 0; index <= count; index++) {
-      const parent = heap.word(list, SLOTS + index * 8);
+      const parent = heap.follow(list, SLOTS + index * 8);
       if (heap.typeOf(parent) === heap.layout.types.module) this.#queue.add(parent);
     }
   }

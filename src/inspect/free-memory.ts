@@ -9,8 +9,8 @@ import type { Heap } from "./heap.ts";
  */
 
 /** `MemoryChunk::Flag` (src/heap/memory-chunk.h): the halves of the young generation. */
-const FROM_PAGE = 1 << 3;
-const TO_PAGE = 1 << 4;
+export const FROM_PAGE = 1 << 3;
+export const TO_PAGE = 1 << 4;
 /**
  * How far before the heap `IsolateData` may begin, which has the two places where V8 allocates, of the young and of the
  * old generation: `LinearAllocationArea`, three words each, start, top and limit (src/heap/linear-allocation-area.h).

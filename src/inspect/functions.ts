@@ -31,10 +31,10 @@ export interface FunctionInfo {
   readonly positions: SourcePositions | undefined;
 }
 
-/** What is known of functions and scripts, read once for each. */
+/** What is known of functions and scripts, read once for each, if no reference on the way was adrift. */
 export class Functions {
   readonly #heap: Heap;
-  readonly #functions = new Map<number, FunctionInfo | undefined>();
+  readonly #functions = new Map<number, FunctionInfo>();
   readonly #scripts = new Map<number, ScriptInfo>();
   readonly #ownNames: OwnNames;
 
@@ -49,9 +49,10 @@ export class Functions {
     if (!heap.isFunction(closure)) return undefined;
     const shared = heap.word(closure, heap.layout.fields.functionShared);
     const known = this.#functions.get(shared);
-    if (known !== undefined || this.#functions.has(shared)) return known;
+    if (known !== undefined) return known;
+    const { adrift } = heap;
     const info = this.#read(shared);
-    this.#functions.set(shared, info);
+    if (info !== undefined && heap.adrift === adrift) this.#functions.set(shared, info);
     return info;
   }
 
@@ -92,16 +93,23 @@ export class Functions {
     const at = this.#scriptOf(shared);
     const bytecode = this.#bytecodeOf(shared);
     if (at === undefined || bytecode === undefined) return undefined;
-    let script = this.#scripts.get(at);
-    if (script === undefined) this.#scripts.set(at, (script = readScript(heap, at)));
-    const scope = heap.word(shared, heap.layout.fields.sharedName);
+    const scope = heap.follow(shared, heap.layout.fields.sharedName);
     return {
       name: this.#nameOf(scope),
       isModule: heap.typeOf(scope) === types.scopeInfo && isModuleScope(heap, scope),
-      script,
+      script: this.#script(at),
       bytecodeLength: heap.smi(bytecode, BYTECODE_LENGTH),
       positions: this.#positionsOf(bytecode),
     };
+  }
+
+  #script(at: number): ScriptInfo {
+    const known = this.#scripts.get(at);
+    if (known !== undefined) return known;
+    const { adrift } = this.#heap;
+    const script = readScript(this.#heap, at);
+    if (this.#heap.adrift === adrift) this.#scripts.set(at, script);
+    return script;
   }
 
   /** The script of a function. On V8 11 a function that was debugged has its debug information in that place. */
@@ -144,7 +152,7 @@ export class Functions {
   #positionsOf(bytecode: number): SourcePositions | undefined {
     const heap = this.#heap;
     const { sourcePositions, positionEntries, types } = heap.layout;
-    const table = heap.word(bytecode, sourcePositions);
+    const table = heap.follow(bytecode, sourcePositions);
     if (!types.byteArrays.includes(heap.typeOf(table))) return undefined;
     const length = heap.smi(table, 8);
     if (!(length > 0 && length < MAX_TABLE)) return undefined;

@@ -31,9 +31,31 @@ export class Heap {
   readonly #maps = new Float64Array(KEPT_TYPES);
   readonly #types = new Int32Array(KEPT_TYPES);
 
+  #adrift = 0;
+
   constructor(memory: ProcessMemory, layout: Layout) {
     this.memory = memory;
     this.layout = layout;
+  }
+
+  /**
+   * How many references that were followed led to no object. In a heap at rest none does. In the middle of a collection
+   * an object that was moved has its new address where its map was, and not every word that leads to it is changed yet:
+   * what was read by such a word may be anything, however often it is read in that moment.
+   */
+  get adrift(): number {
+    return this.#adrift;
+  }
+
+  /** The word in a field that holds a reference to an object, or a Smi. */
+  follow(object: number, offset: number): number {
+    return this.noted(this.word(object, offset));
+  }
+
+  /** A reference that was read elsewhere. */
+  noted(reference: number): number {
+    if (!isSmi(reference) && this.typeOf(reference) < 0) this.#adrift++;
+    return reference;
   }
 
   /** The tagged or raw word in a field; NaN where there is no object, which is all that a torn word may point to. */
@@ -139,6 +161,11 @@ export class Heap {
     const bytes = this.memory.bytes(address, isOneByte ? length : length * 2);
     return bytes?.toString(isOneByte ? "latin1" : "utf16le");
   }
+}
+
+/** Not so for NaN. */
+function isSmi(word: number): boolean {
+  return (word & 1) === 0 && word >= 0;
 }
 
 /** Whether a word may be the address of an object: not so for NaN. Addresses have more bits than `&` looks at; those do. */

@@ -51,21 +51,25 @@ export class OwnNames {
     const heap = this.#heap;
     const map = heap.word(closure, 0);
     let where = this.#where.get(map);
-    if (where === undefined && !this.#where.has(map)) this.#where.set(map, (where = this.#find(map)));
+    if (where === undefined && !this.#where.has(map)) {
+      const { adrift } = heap;
+      where = this.#find(map);
+      if (heap.adrift === adrift) this.#where.set(map, where);
+    }
     if (where === undefined) return undefined;
-    if (where.in === "map") return heap.name(where.name);
-    if (where.in === "object") return heap.name(heap.word(closure, where.offset));
-    const properties = heap.word(closure, PROPERTIES);
+    if (where.in === "map") return heap.name(heap.noted(where.name));
+    if (where.in === "object") return heap.name(heap.follow(closure, where.offset));
+    const properties = heap.follow(closure, PROPERTIES);
     return where.in === "dictionary"
       ? this.#inDictionary(properties)
-      : heap.name(heap.word(properties, where.offset));
+      : heap.name(heap.follow(properties, where.offset));
   }
 
   #find(map: number): Where | undefined {
     const heap = this.#heap;
     const flags = heap.u32(map, FLAGS);
     if ((flags & IS_DICTIONARY) !== 0) return { in: "dictionary" };
-    const descriptors = heap.word(map, DESCRIPTORS);
+    const descriptors = heap.follow(map, DESCRIPTORS);
     if (heap.typeOf(descriptors) < 0) return undefined;
     const count = (flags >>> COUNT_SHIFT) & COUNT_MASK;
     for (let at = heap.layout.descriptors, index = 0; index < count; index++, at += ENTRY) {

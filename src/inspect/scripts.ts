@@ -20,7 +20,7 @@ const SOURCE_MAPPING_URL = 120;
 
 export function readScript(heap: Heap, script: number): ScriptInfo {
   const { scriptName, scriptSource } = heap.layout.fields;
-  const text = (offset: number): string | undefined => heap.string(heap.word(script, offset));
+  const text = (offset: number): string | undefined => heap.string(heap.follow(script, offset));
   return {
     url: text(scriptName) ?? text(SOURCE_URL),
     sourceMapUrl: text(SOURCE_MAPPING_URL),

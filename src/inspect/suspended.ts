@@ -46,8 +46,7 @@ const AWAITING = 2;
 /** The suspended functions of one look, a row for each. */
 export class SuspendedFunctions {
   readonly #heap: Heap;
-  readonly #buffer = Buffer.alloc(SIZE);
-  readonly #words = new Uint32Array(this.#buffer.buffer, this.#buffer.byteOffset, SIZE >> 2);
+  readonly #words = new Uint32Array(SIZE >> 2);
   readonly index = new AddressIndex();
   readonly #maps = Column.ofAddresses();
   readonly closures: Column<Float64Array<ArrayBuffer>> = Column.ofAddresses();
@@ -81,12 +80,16 @@ export class SuspendedFunctions {
   /** The row of a function; -1 where there is none at that address. One that was not met yet is looked at, and added. */
   find(address: number): number {
     const row = this.index.find(address);
-    if (row >= 0) return row;
+    if (row >= 0 || !this.isFunction(address)) return row;
+    for (let at = 0; at < SIZE / 4; at++) this.#words[at] = this.#heap.u32(address, at * 4);
+    return this.add(this.#words, 0, address);
+  }
+
+  /** Whether there is an async function or an async generator at an address, suspended or not. */
+  isFunction(address: number): boolean {
     const { asyncFunction, asyncGenerator } = this.#heap.layout.types;
     const type = this.#heap.typeOf(address);
-    if (type !== asyncFunction && type !== asyncGenerator) return -1;
-    const isThere = this.#heap.memory.readInto(this.#buffer, SIZE, address - 1) >= MIN_SIZE;
-    return isThere ? this.add(this.#words, 0, address) : -1;
+    return type === asyncFunction || type === asyncGenerator;
   }
 
   /** Adds what is at an index of some words, if it is a function that is suspended. Returns its row, or -1. */

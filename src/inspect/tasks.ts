@@ -47,12 +47,12 @@ export class Tasks {
 
   /** The task in an async context frame. */
   inFrame(frame: number): TaskName | undefined {
-    return this.#among(this.#heap.word(frame, MAP_TABLE));
+    return this.#among(this.#heap.follow(frame, MAP_TABLE));
   }
 
   /** The task among the properties of a promise. */
   onPromise(promise: number): TaskName | undefined {
-    return this.#among(this.#heap.word(promise, PROPERTIES));
+    return this.#among(this.#heap.follow(promise, PROPERTIES));
   }
 
   /** The first task among the elements of an array. */
@@ -61,7 +61,7 @@ export class Tasks {
     if (heap.typeOf(array) < 0) return undefined;
     const length = Math.min(heap.smi(array, LENGTH) & 0x3ff, MAX_ELEMENTS);
     for (let index = 0; index < length; index++) {
-      const value = heap.word(array, ELEMENTS + index * 8);
+      const value = heap.follow(array, ELEMENTS + index * 8);
       if ((value & 1) === 0) continue;
       const name = this.nameOf(value);
       if (name !== undefined) return name;
