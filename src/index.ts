@@ -40,6 +40,7 @@ export type {
   LiveState,
   MapOptions,
   FindingEvent,
+  FindingKind,
   LateEvent,
   NameStats,
   OnError,
@@ -66,6 +67,7 @@ export type {
   TaskState,
   TaskTree,
   TroubleEvent,
+  WaitingLine,
   TerminalState,
 } from "./core/index.ts";
 export type { AwaitLine, TaskLines } from "./inspect/await-line.ts";

@@ -43,6 +43,10 @@ export function giveUp(node: TaskNode): void {
   const error = withoutStack(() => new TaskAbandonedError(taskPath(node), graceOf(node), cause));
   settle(node, ABANDONED, error);
   if ((node.flags & HIDDEN) !== 0) return;
-  emitFinding(node);
+  emitFinding(node, {
+    finding: "unresponsive",
+    what: "did not stop within its grace",
+    advice: "pass task.signal to what it awaits",
+  });
   noteAbandoned(node);
 }

@@ -5,9 +5,9 @@ import { enclosing, scopePath, scopeState, taskInfo } from "./describe.ts";
 import { describeError } from "./errors.ts";
 import { report } from "./reporter.ts";
 import type { Listener, ScopeNode } from "./scope-node.ts";
-import { HIDDEN } from "./task-node.ts";
+import { HIDDEN, isTerminal } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { ScopeEvent, ScopeEventName } from "./info.ts";
+import type { FindingEvent, ScopeEvent, ScopeEventName } from "./info.ts";
 
 /** A kind of event, and its channel of node:diagnostics_channel: `holdfast:spawn`, … Its messages are the events. */
 class EventKind {
@@ -114,12 +114,20 @@ export function emitLate(node: TaskNode, isOk: boolean, error: unknown): void {
   );
 }
 
-/** Says that the watch would call this wrong. */
-export function emitFinding(node: TaskNode): void {
+/** What a finding about a task says besides who it is. */
+export type FindingWords = Pick<FindingEvent, "finding" | "advice" | "awaiting"> & {
+  /** What goes before the advice: `courier/mail did not stop within its grace`, without the path. */
+  readonly what: string;
+};
+
+/** Says that something is wrong with a task. */
+export function emitFinding(node: TaskNode, { what, ...words }: FindingWords): void {
   if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, kinds.finding)) return;
   const task = taskInfo(node);
-  const text = `${task.path} did not stop within its grace: pass task.signal to what it awaits`;
-  send(node.scope, { type: "finding", at: toWall(now()), text, finding: "unresponsive", task });
+  const { path } = task;
+  const ms = Math.max(0, (isTerminal(node) ? node.endedAt : now()) - node.createdAt);
+  const text = `${path} ${what}: ${words.advice}`;
+  send(node.scope, { type: "finding", at: toWall(now()), text, path, task, ms, ...words });
 }
 
 /** Says that a scope has a new state. */

@@ -18,6 +18,7 @@ export type {
   AttemptInfo,
   CloseReport,
   FindingEvent,
+  FindingKind,
   LateEvent,
   NameStats,
   Progress,
@@ -31,6 +32,7 @@ export type {
   TaskInfo,
   TaskTree,
   TroubleEvent,
+  WaitingLine,
 } from "./info.ts";
 export type {
   AdoptOptions,

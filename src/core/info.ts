@@ -137,9 +137,38 @@ export interface LateEvent extends TaskEvent<"late"> {
   readonly error?: ErrorInfo;
 }
 
-/** Something that the watch holds to be wrong. */
-export interface FindingEvent extends TaskEvent<"finding"> {
-  readonly finding: "unresponsive";
+/**
+ * What can be wrong: a task that nothing can ever settle (`lost`), that did not stop within its grace (`unresponsive`),
+ * that runs far longer than its like (`overdue`), or that outlives the request it came from (`adrift`); tasks of one name
+ * that become ever more (`growing`); an event loop that stands (`blocked`).
+ */
+export type FindingKind = "lost" | "unresponsive" | "overdue" | "adrift" | "growing" | "blocked";
+
+/** A line at which a function of a task waits; counted from 1. */
+export interface WaitingLine {
+  /** A path, where the script is a file; else what its script is called. */
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** Empty for a function without a name. */
+  readonly function: string;
+}
+
+/** Something that the watch holds to be wrong; of each thing it is said once. */
+export interface FindingEvent extends Happening<"finding"> {
+  readonly finding: FindingKind;
+  /** The path of the task; of `growing`, and of a loop that no task blocks, that of the scope. */
+  readonly path: string;
+  /** The task, or the oldest of those that grow; absent where no task blocks the loop. */
+  readonly task?: TaskInfo;
+  /** For how long it has been so, in ms: the age of the task, how long the loop has stood. */
+  readonly ms: number;
+  /** What to do, in a sentence. */
+  readonly advice: string;
+  /** At which lines its functions wait; absent where that was not looked at, or is not known. */
+  readonly awaiting?: readonly WaitingLine[];
+  /** Of `blocked`: the JavaScript stack that held the loop. */
+  readonly stack?: string;
 }
 
 /** A scope has a new state. */

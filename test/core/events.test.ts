@@ -42,7 +42,7 @@ test("4.1 on: each event has its type, a moment, a sentence, and its task or sco
     expect(event.text.length).toBeGreaterThan(0);
     expect(event.at).toBeGreaterThanOrEqual(stage.clock.wall - 10_000);
     expect(event.at).toBeLessThanOrEqual(stage.clock.wall);
-    expect(event.text).toContain(event.type === "state" ? event.scope : event.task.path);
+    expect(event.text).toContain(event.type === "state" ? event.scope : event.task?.path);
     expect(JSON.parse(JSON.stringify(event))).toEqual(event);
   }
 });

@@ -168,7 +168,7 @@ export function journal(
   for (const name of events) {
     scope.on(name, (event) => {
       lines.push(
-        event.type === "state" ? `${event.scope} ${event.state}` : `${event.type} ${event.task.name}`,
+        event.type === "state" ? `${event.scope} ${event.state}` : `${event.type} ${event.task?.name}`,
       );
     });
   }

@@ -217,7 +217,9 @@ export class Model {
       if (event.state === "closed") this.#epochs.delete(event.scope);
       return;
     }
-    const { id, path } = event.task;
+    const { task: of } = event;
+    if (of === undefined) return;
+    const { id, path } = of;
     if (event.type === "spawn") {
       if (this.tasks.has(id)) this.wrong("1", `${path} was spawned twice`);
       const task: TaskModel = {
