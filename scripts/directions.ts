@@ -10,7 +10,7 @@ import { cruise, type ICruiseResult, type IForbiddenRuleType } from "dependency-
 const rooms: Record<string, { imports?: string[]; whenUsed?: string[] }> = {
   "src/core": {},
   "src/inspect": {},
-  "src/process": { imports: ["src/core"], whenUsed: ["src/inspect"] },
+  "src/process": { imports: ["src/core", "src/watch"], whenUsed: ["src/inspect"] },
   "src/watch": { imports: ["src/core"], whenUsed: ["src/inspect"] },
   "src/jobs": { imports: ["src/core"], whenUsed: ["src/inspect"] },
   "src/threads": { imports: ["src/core"] },
@@ -53,12 +53,12 @@ const roomRules = Object.entries(rooms).flatMap(
 const forbidden: IForbiddenRuleType[] = [
   ...roomRules,
   {
-    name: "entries at the root of src load only core and process, the rest when it is used",
+    name: "entries at the root of src load only core, process and watch, the rest when it is used",
     severity: "error",
     from: { path: "^src/[^/]+$" },
     to: {
       path: ours,
-      pathNot: ["^src/[^/]+$", inside(["src/core", "src/process"])],
+      pathNot: ["^src/[^/]+$", inside(["src/core", "src/process", "src/watch"])],
       dynamic: false,
       dependencyTypesNot: ["type-only"],
     },

@@ -72,6 +72,9 @@ export type {
 } from "./core/index.ts";
 export type { AwaitLine, TaskLines } from "./inspect/await-line.ts";
 export { main } from "./process/main.ts";
+export { watch } from "./watch/watch.ts";
+export type { Watch } from "./watch/watch.ts";
+export type { GrowingOptions, OverdueOptions, WatchOptions } from "./watch/options.ts";
 export type { MainOptions } from "./process/main.ts";
 export type { EndCause, ProcessReport, StubbornTask, UncaughtReport } from "./process/report.ts";
 export type { SignalName } from "./process/stop-signals.ts";

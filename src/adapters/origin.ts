@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Attributes } from "../core/options.ts";
+import { REQUEST } from "../core/request.ts";
+import type { FromRequest, RequestEnd } from "../core/request.ts";
 import type { Scope } from "../core/index.ts";
 
 /** Which request something comes from: attributes of its tasks, and of what outlives it. */
@@ -11,12 +13,18 @@ export type Origin = {
   readonly route: string;
 };
 
+/** A request that something comes from: how it is told, and when it ended. */
+export interface Request {
+  readonly origin: Origin;
+  readonly end: RequestEnd;
+}
+
 // A store of its own: it stays with what a request started for as long as that runs, nested as deep as it may be.
-const origins = new AsyncLocalStorage<Origin>();
+const requests = new AsyncLocalStorage<Request>();
 
 /** Calls `fn` as part of a request. */
-export function withOrigin<R>(origin: Origin, fn: () => R): R {
-  return origins.run(origin, fn);
+export function withRequest<R>(request: Request, fn: () => R): R {
+  return requests.run(request, fn);
 }
 
 /**
@@ -43,12 +51,13 @@ export function rememberOrigins(scope: Scope): void {
   for (const [name, value] of Object.entries(own)) Object.defineProperty(scope, name, { value });
 }
 
-interface Tagged {
+interface Tagged extends FromRequest {
   readonly attributes?: Attributes;
 }
 
 function tagged<O extends Tagged>(options: O | undefined): (O & Tagged) | Tagged | undefined {
-  const origin = origins.getStore();
-  if (origin === undefined) return options;
-  return { ...options, attributes: { ...origin, ...options?.attributes } };
+  const request = requests.getStore();
+  if (request === undefined) return options;
+  const attributes = { ...request.origin, ...options?.attributes };
+  return { ...options, attributes, [REQUEST]: request.end };
 }

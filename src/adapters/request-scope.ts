@@ -1,7 +1,9 @@
+import { now } from "../core/clock.ts";
 import { storage, type Store } from "../core/context.ts";
 import type { Scope, TaskContext } from "../core/index.ts";
 import type { UnsentResponse } from "./connections.ts";
-import { type Origin, withOrigin } from "./origin.ts";
+import { withRequest } from "./origin.ts";
+import type { Origin, Request } from "./origin.ts";
 
 /** The response, as far as it matters here: that of node:http, and whatever behaves like it. */
 export interface ResponseLike extends UnsentResponse {
@@ -69,6 +71,7 @@ export class RequestRun {
   readonly scope: Scope;
   readonly #incoming: Incoming;
   readonly #requests: Requests;
+  readonly #request: Request;
   #task: TaskContext | undefined;
   readonly #over: Promise<void>;
   /** Settles `#over`. */
@@ -85,6 +88,7 @@ export class RequestRun {
     this.scope = scope;
     this.#incoming = incoming;
     this.#requests = requests;
+    this.#request = { origin: incoming.origin, end: { endedAt: undefined } };
     this.#over = new Promise<void>((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -102,7 +106,7 @@ export class RequestRun {
 
   begin(next: () => void): void {
     const { origin, response } = this.#incoming;
-    withOrigin(origin, () =>
+    withRequest(this.#request, () =>
       this.scope.spawn(`${origin.method} ${origin.route}`, (task) => this.#run(task, next), {
         attributes: origin,
       }),
@@ -115,7 +119,7 @@ export class RequestRun {
   inside<R>(fn: () => R): R {
     const context = this.#context;
     if (context === undefined || context === storage.getStore()) return fn();
-    return storage.run(context, () => withOrigin(this.#incoming.origin, fn));
+    return storage.run(context, () => withRequest(this.#request, fn));
   }
 
   /**
@@ -167,6 +171,7 @@ export class RequestRun {
   /** The response was sent, or the client has gone away. */
   #closed(): void {
     this.#isClosed = true;
+    this.#request.end.endedAt = now();
     if (!this.#isSent) {
       this.scope.requestClose("the client went away");
       this.check();

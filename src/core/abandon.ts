@@ -1,7 +1,7 @@
 import { noteAbandoned } from "./close-report.ts";
 import { taskPath } from "./describe.ts";
 import { TaskAbandonedError, withoutStack } from "./errors.ts";
-import { emitFinding } from "./events.ts";
+import { noteFinding } from "./events.ts";
 import { graceOf } from "./grace.ts";
 import { CLOSING } from "./scope-node.ts";
 import { settle } from "./settle.ts";
@@ -43,7 +43,7 @@ export function giveUp(node: TaskNode): void {
   const error = withoutStack(() => new TaskAbandonedError(taskPath(node), graceOf(node), cause));
   settle(node, ABANDONED, error);
   if ((node.flags & HIDDEN) !== 0) return;
-  emitFinding(node, {
+  noteFinding(node, {
     finding: "unresponsive",
     what: "did not stop within its grace",
     advice: "pass task.signal to what it awaits",

@@ -84,6 +84,7 @@ function groupView(node: TaskNode): TaskContext {
 
 /** Hears of the end of the body's promise. */
 function follow(node: TaskNode, promise: Promise<unknown>): void {
+  node.result = promise;
   if (node.scope.settings.hasContext) void thenOf(promise, bodyReturned, bodyThrew);
   else followAs(node, promise);
 }
@@ -103,7 +104,9 @@ export function beginAdopted(node: TaskNode, promise: PromiseLike<unknown>): voi
   node.startedAt = coarseNow();
   prepare(node, extrasOf(node));
   if (isHeard(node.scope, kinds.start)) emitTask(node, "start");
-  followAs(node, toPromise(promise));
+  const followed = toPromise(promise);
+  node.result = followed;
+  followAs(node, followed);
 }
 
 /** What an attempt has that a plain task has not. */

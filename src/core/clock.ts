@@ -9,6 +9,8 @@ export interface ClockDriver {
   /** Calls `fire` once, `ms` (at most 2³¹ − 1) from now. */
   set(fire: () => void, ms: number): unknown;
   clear(handle: unknown): void;
+  /** Calls `beat` every `ms` (at most 2³¹ − 1), which keeps no process alive. Returns what stops it. */
+  every(beat: () => void, ms: number): () => void;
   /** Whether `coarseNow` may answer with a reading from earlier in the same turn. */
   readonly coarse: boolean;
 }
@@ -19,6 +21,10 @@ const platform: ClockDriver = {
   wall: () => Date.now(),
   set: (onTime, ms) => setTimeout(onTime, ms),
   clear: (handle) => clearTimeout(handle as ReturnType<typeof setTimeout>),
+  every: (beat, ms) => {
+    const timer = setInterval(beat, ms).unref();
+    return () => clearInterval(timer);
+  },
   coarse: true,
 };
 
@@ -151,6 +157,11 @@ export function clearTimer(timer: Timer | undefined): void {
     heap.length = 0;
     disarm();
   } else if (heap.length > 2 * pending + FEW) clean();
+}
+
+/** Calls `beat` every `ms`, outside of any task, for as long as something else keeps the process alive. Returns what stops it. */
+export function callEvery(ms: number, beat: () => void): () => void {
+  return outside(() => driver.every(beat, Math.min(ms, MAX_DELAY)));
 }
 
 /** How many timers are set. */

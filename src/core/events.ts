@@ -7,7 +7,7 @@ import { report } from "./reporter.ts";
 import type { Listener, ScopeNode } from "./scope-node.ts";
 import { HIDDEN, isTerminal } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { FindingEvent, ScopeEvent, ScopeEventName } from "./info.ts";
+import type { FindingWords, ScopeEvent, ScopeEventName } from "./info.ts";
 
 /** A kind of event, and its channel of node:diagnostics_channel: `holdfast:spawn`, … Its messages are the events. */
 class EventKind {
@@ -114,15 +114,17 @@ export function emitLate(node: TaskNode, isOk: boolean, error: unknown): void {
   );
 }
 
-/** What a finding about a task says besides who it is. */
-export type FindingWords = Pick<FindingEvent, "finding" | "advice" | "awaiting"> & {
-  /** What goes before the advice: `courier/mail did not stop within its grace`, without the path. */
-  readonly what: string;
-};
+/** Tells a watch, where there is one, or else whoever listens, that something is wrong with a task. */
+export function noteFinding(node: TaskNode, words: FindingWords): void {
+  if ((node.flags & HIDDEN) !== 0) return;
+  const { finder } = node.scope.ledger;
+  if (finder === undefined) emitFinding(node, words);
+  else finder(node, words);
+}
 
 /** Says that something is wrong with a task. */
 export function emitFinding(node: TaskNode, { what, ...words }: FindingWords): void {
-  if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, kinds.finding)) return;
+  if (!isHeard(node.scope, kinds.finding)) return;
   const task = taskInfo(node);
   const { path } = task;
   const ms = Math.max(0, (isTerminal(node) ? node.endedAt : now()) - node.createdAt);

@@ -154,6 +154,12 @@ export interface WaitingLine {
   readonly function: string;
 }
 
+/** What a finding about a task says besides which task it is. */
+export type FindingWords = Pick<FindingEvent, "finding" | "advice" | "awaiting"> & {
+  /** What goes between the path and the advice: `did not stop within its grace`. */
+  readonly what: string;
+};
+
 /** Something that the watch holds to be wrong; of each thing it is said once. */
 export interface FindingEvent extends Happening<"finding"> {
   readonly finding: FindingKind;

@@ -4,7 +4,7 @@ import { ABANDONED, CANCELLED, FAILED, LOST, SUCCEEDED } from "./task-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import type { Pool } from "./limits.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { AttemptInfo, NameStats, Progress } from "./info.ts";
+import type { AttemptInfo, FindingWords, NameStats, Progress } from "./info.ts";
 import type { Attributes } from "./options.ts";
 
 /** At most so many names are counted by themselves. */
@@ -30,13 +30,24 @@ class NameCounts {
       lost: ended[LOST] as number,
       abandoned: ended[ABANDONED] as number,
       p50: this.#percentile(0.5),
-      p99: this.#percentile(0.99),
+      p99: this.p99,
     };
   }
 
-  #percentile(share: number): number {
+  /** How many attempts ended. */
+  get samples(): number {
     let total = 0;
     for (const count of this.buckets) total += count;
+    return total;
+  }
+
+  /** 99 of 100 runs take no longer, in ms. */
+  get p99(): number {
+    return this.#percentile(0.99);
+  }
+
+  #percentile(share: number): number {
+    const total = this.samples;
     if (total === 0) return 0;
     let seen = 0;
     let bucket = 0;
@@ -95,6 +106,8 @@ export class Ledger {
   #hasWarned = false;
   /** How many listeners there are anywhere in the tree, by kind of event: where there are none, no event is made. */
   readonly listeners: number[] = new Array<number>(EVENT_KINDS).fill(0);
+  /** Of a watch: takes a finding that the core has come to, to say it when more is known. */
+  finder: ((node: TaskNode, words: FindingWords) => void) | undefined = undefined;
   /** Bounds by key, for the whole tree. */
   readonly pools: Map<string, Pool> = new Map<string, Pool>();
   #lastId = 0;
@@ -180,6 +193,16 @@ export class Ledger {
         error: this.#errors[at],
       };
     }
+  }
+
+  /** How long tasks of a name run, as far as that is known; undefined for one that is not counted by itself. */
+  latencyOf(name: string): { readonly samples: number; readonly p99: number } | undefined {
+    return this.#counts.get(name);
+  }
+
+  /** How many tasks of each name live. */
+  *live(): Generator<readonly [name: string, live: number]> {
+    for (const [name, { live }] of this.#counts) yield [name, live];
   }
 
   names(): Record<string, NameStats> {

@@ -16,6 +16,31 @@ export function childScopes(scope: ScopeNode): ScopeNode[] {
   return scopes.reverse();
 }
 
+/**
+ * Calls `visit` for every live task below `scope`, hidden ones too, in no order; it must not change the tree. Makes no
+ * list of them: a sweep goes over a hundred thousand.
+ */
+export function visitTasks(scope: ScopeNode, visit: (node: TaskNode) => void): void {
+  const scopes = [scope];
+  const lists: TaskNode[] = [];
+  for (;;) {
+    const last = lists.pop();
+    if (last !== undefined) {
+      for (let task: TaskNode | undefined = last; task !== undefined; task = task.prev) {
+        visit(task);
+        if (task.children !== undefined) lists.push(task.children);
+        const group = task.extras?.group;
+        if (group !== undefined && group.state !== CLOSED) scopes.push(group);
+      }
+      continue;
+    }
+    const next = scopes.pop();
+    if (next === undefined) return;
+    if (next.tasks !== undefined) lists.push(next.tasks);
+    for (let child = next.scopes; child !== undefined; child = child.prev) scopes.push(child);
+  }
+}
+
 /** What lives under some scopes or tasks. */
 export interface Family {
   /** Outer ones before inner ones. */

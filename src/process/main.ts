@@ -4,6 +4,8 @@ import { openScope } from "../core/scope.ts";
 import type { RootOptions } from "../core/options.ts";
 import type { Scope } from "../core/types.ts";
 import type { Duration } from "../core/words.ts";
+import { watch } from "../watch/watch.ts";
+import type { WatchOptions } from "../watch/options.ts";
 import { registry } from "./copies.ts";
 import { Program } from "./program.ts";
 import { isHangupToBeIgnored, toStopSignals } from "./stop-signals.ts";
@@ -22,6 +24,8 @@ export interface MainOptions extends Omit<RootOptions, "concurrency" | "queue" |
    * @default ["SIGTERM", "SIGINT", "SIGHUP"], on Windows also "SIGBREAK"
    */
   readonly signals?: readonly SignalName[];
+  /** What the watch over the tasks is asked for; `false`: none. @default {} */
+  readonly watch?: WatchOptions | false;
 }
 
 const DRAIN = "20s";
@@ -57,7 +61,7 @@ export async function main(
   body: (app: Scope) => unknown,
   options: MainOptions = {},
 ): Promise<void> {
-  const { drain = DRAIN, grace = GRACE, notReadyFor = 0, signals, ...root } = options;
+  const { drain = DRAIN, grace = GRACE, notReadyFor = 0, signals, watch: watching = {}, ...root } = options;
   const limits = {
     drain: toMs(drain, "drain"),
     grace: toMs(grace, "grace"),
@@ -90,6 +94,7 @@ export async function main(
     limits,
     signals: stopSignals,
     ignoresHangup: isHangupToBeIgnored(signals),
+    watch: watching === false ? undefined : watch(scope, watching),
   });
   await program.run(body);
 }

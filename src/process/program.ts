@@ -6,6 +6,7 @@ import { ScopeView } from "../core/scope-view.ts";
 import type { Scope } from "../core/types.ts";
 import type { Outcome } from "../core/words.ts";
 import type { TaskLines } from "../inspect/await-line.ts";
+import type { Watch } from "../watch/watch.ts";
 import { Account } from "./account.ts";
 import { registry } from "./copies.ts";
 import type { Interruption } from "./copies.ts";
@@ -24,6 +25,7 @@ export interface ProgramSettings {
   readonly limits: Limits;
   readonly signals: readonly StopSignal[];
   readonly ignoresHangup: boolean;
+  readonly watch: Watch | undefined;
 }
 
 /** A second signal counts from here on: a terminal under npm delivers one Ctrl-C twice. */
@@ -115,6 +117,7 @@ export class Program {
       onSignals(signals, (signal) => this.#onSignal(signal)),
       () => process.off("uncaughtException", onException),
       () => process.off("unhandledRejection", onRejection),
+      () => this.#settings.watch?.stop(),
     );
     if (ignoresHangup) this.#undo.push(ignoreHangup());
     registry().interrupt = (why) => this.#interrupt(why);

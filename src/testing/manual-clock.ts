@@ -57,6 +57,7 @@ export function useManualClock(options: ManualClockOptions = {}): ManualClock {
   let time = 0;
   let wallOffset = Number(options.wall ?? Date.UTC(2026, 0, 1));
   let armed: { readonly at: number; readonly onTime: () => void } | undefined;
+  const beats = new Set<{ at: number; readonly onTime: () => void }>();
   let isInstalled = true;
 
   const restore = replaceClock({
@@ -66,12 +67,23 @@ export function useManualClock(options: ManualClockOptions = {}): ManualClock {
     clear: (handle) => {
       if (armed === handle) armed = undefined;
     },
+    every: (onTime, ms) => {
+      const beat = { at: time + ms, onTime: () => ((beat.at = time + ms), onTime()) };
+      beats.add(beat);
+      return () => beats.delete(beat);
+    },
     coarse: false,
   });
 
-  const fire = (): void => {
-    const due = armed;
-    armed = undefined;
+  /** What is next, a timer or a beat. */
+  const next = (): { readonly at: number; readonly onTime: () => void } | undefined => {
+    let first = armed;
+    for (const beat of beats) if (first === undefined || beat.at < first.at) first = beat;
+    return first;
+  };
+
+  const fire = (due: { readonly onTime: () => void } | undefined): void => {
+    if (due === armed) armed = undefined;
     due?.onTime();
   };
 
@@ -87,8 +99,11 @@ export function useManualClock(options: ManualClockOptions = {}): ManualClock {
       idle = armed === seen ? idle + 1 : 0;
       seen = armed;
       if (idle < IDLE_TURNS || armed === undefined) continue;
-      time = Math.max(time, armed.at);
-      fire();
+      const { at } = armed;
+      for (let due = next(); due !== undefined && due.at <= at; due = next()) {
+        time = Math.max(time, due.at);
+        fire(due);
+      }
       idle = 0;
     }
   };
@@ -107,9 +122,9 @@ export function useManualClock(options: ManualClockOptions = {}): ManualClock {
     async advance(duration) {
       const until = time + toMs(duration, "advance");
       await settle();
-      while (armed !== undefined && armed.at <= until) {
-        time = Math.max(time, armed.at);
-        fire();
+      for (let due = next(); due !== undefined && due.at <= until; due = next()) {
+        time = Math.max(time, due.at);
+        fire(due);
         await settle();
       }
       time = Math.max(time, until);
@@ -117,8 +132,9 @@ export function useManualClock(options: ManualClockOptions = {}): ManualClock {
     async jump(duration) {
       await settle();
       time += toMs(duration, "jump");
+      for (const beat of beats) if (beat.at <= time) fire(beat);
       while (armed !== undefined && (nextTimer() ?? Infinity) <= time) {
-        fire();
+        fire(armed);
         await settle();
       }
     },

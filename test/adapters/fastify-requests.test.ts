@@ -4,8 +4,8 @@ import { Readable } from "node:stream";
 import { afterEach, expect, test } from "vitest";
 
 import holdfast from "../../src/adapters/fastify.ts";
-import { currentTask, openScope, sleep, spawn } from "../../src/index.ts";
-import type { Scope, Task, TaskInfo } from "../../src/index.ts";
+import { currentTask, openScope, sleep, spawn, watch } from "../../src/index.ts";
+import type { FindingEvent, Scope, Task, TaskInfo } from "../../src/index.ts";
 import { leakGate } from "../../src/testing/index.ts";
 import { call, callAndHold, closeServed, gate, serve } from "./serve.ts";
 
@@ -438,4 +438,31 @@ test("without a scope the plugin says so", async () => {
   const app = Fastify();
   app.register(holdfast, {} as never);
   await expect(app.ready()).rejects.toThrow("app.register(holdfast, { scope })");
+});
+
+test("what a request has spawned elsewhere is adrift when it outlives the request for long", async () => {
+  const elsewhere = gate<[Task<void>]>();
+  const { port, scope } = await serve((app) => {
+    app.get("/orders/:id", () => {
+      elsewhere.open([app.background.spawn("index", (task) => task.sleep("1h"))]);
+      return {};
+    });
+  });
+  scope.spawn("index", (task) => task.sleep("1h"));
+  const found = gate<FindingEvent>();
+  scope.on("finding", found.open);
+  const watching = watch(scope, { sweep: 10, adriftAfter: 20, linesEvery: false });
+  await call(port, "/orders/7");
+  const event = await found.promise;
+  expect(event).toMatchObject({
+    finding: "adrift",
+    path: "app/background/index",
+    task: { attributes: { route: "/orders/:id" } },
+  });
+  expect(event.text).toMatch(
+    /still runs \d+ ms after the end of the request that it was spawned in: give it a timeout/,
+  );
+  const [task] = await elsewhere.promise;
+  expect(event.task?.id).toBe(task.id);
+  expect(watching.findings()).toHaveLength(1);
 });

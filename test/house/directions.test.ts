@@ -72,7 +72,7 @@ test.each<[string, Record<string, string>]>([
   ["adapters → process", { "src/adapters/a.ts": uses("../process/x.ts"), "src/process/x.ts": core }],
   ["threads → jobs", { "src/threads/a.ts": usesLater("../jobs/x.ts"), "src/jobs/x.ts": core }],
   ["cli → core", { "src/cli/a.ts": uses("../core/x.ts"), "src/core/x.ts": core }],
-  ["index → watch, at once", { "src/index.ts": uses("./watch/x.ts"), "src/watch/x.ts": core }],
+  ["index → agent, at once", { "src/index.ts": uses("./agent/x.ts"), "src/agent/x.ts": core }],
   ["a room that is not listed", { "src/helpers/a.ts": uses("../core/x.ts"), "src/core/x.ts": core }],
   ["src → test", { "src/core/a.ts": uses("../../test/x.ts"), "test/x.ts": core }],
   ["an example → a source", { "examples/e/a.ts": uses("../../src/index.ts"), "src/index.ts": core }],

@@ -19,6 +19,7 @@ const face: Record<string, string[]> = {
     "describeError",
     "group",
     "main",
+    "watch",
     "openScope",
     "shield",
     "sleep",

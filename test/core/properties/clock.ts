@@ -24,6 +24,7 @@ export class ProgramClock {
       clear: (handle) => {
         if (this.#core === handle) this.#core = undefined;
       },
+      every: () => () => undefined,
       coarse: false,
     });
   }

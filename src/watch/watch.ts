@@ -1,0 +1,63 @@
+import { callEvery } from "../core/clock.ts";
+import { badOption } from "../core/duration.ts";
+import type { FindingEvent } from "../core/info.ts";
+import { CLOSED } from "../core/scope-node.ts";
+import { ScopeView } from "../core/scope-view.ts";
+import type { Scope } from "../core/types.ts";
+import { Findings } from "./findings.ts";
+import { readLines } from "./lines.ts";
+import { toWatchSettings } from "./options.ts";
+import type { WatchOptions } from "./options.ts";
+import { Sweep } from "./sweep.ts";
+
+/** A watch over a root scope. */
+export interface Watch extends Disposable {
+  /** What was found, the newest first; the newest 100 are kept. */
+  findings(): readonly FindingEvent[];
+  /** Looks now, as it otherwise does by itself. */
+  sweep(): void;
+  /** Looks no more. A watch also stops when its scope is closed. */
+  stop(): void;
+}
+
+/**
+ * Watches the tasks of a root scope, and says what is wrong with them: `finding` events of the scope, each once, with a
+ * sentence on what to do. `main()` starts one by itself. Its timer keeps no process alive.
+ *
+ * @throws RangeError for an option that cannot be, and for a scope that is no root; Error (`HF_ALREADY_WATCHED`) where
+ * another watch looks after it.
+ * @example
+ * const app = openScope("worker");
+ * using watching = watch(app, { adriftAfter: "5m" });
+ * app.on("finding", ({ text }) => console.error(text));
+ */
+export function watch(scope: Scope, options: WatchOptions = {}): Watch {
+  const settings = toWatchSettings(options);
+  const node = ScopeView.nodeOf(scope);
+  const { ledger } = node;
+  if (node.parent !== undefined || node.owner !== undefined)
+    throw badOption("scope", scope.path, "a root scope: what openScope() returns, or main() passes");
+  if (ledger.finder !== undefined) {
+    throw Object.assign(new Error(`${scope.path} is watched already: a scope has one watch`), {
+      code: "HF_ALREADY_WATCHED",
+    });
+  }
+  const findings = new Findings(node, settings.linesEvery, readLines);
+  const sweep = new Sweep(node, settings, (task, words) => findings.report(task, words));
+  ledger.finder = (task, words) => findings.report(task, words);
+  const stops = [
+    scope.on("finding", (event) => findings.keep(event)),
+    callEvery(settings.sweep, () => (node.state === CLOSED ? stop() : sweep.run())),
+  ];
+  function stop(): void {
+    ledger.finder = undefined;
+    findings.flush();
+    for (const end of stops.splice(0)) end();
+  }
+  return {
+    findings: () => findings.kept,
+    sweep: () => sweep.run(),
+    stop,
+    [Symbol.dispose]: stop,
+  };
+}
