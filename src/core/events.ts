@@ -132,6 +132,13 @@ export function emitFinding(node: TaskNode, { what, ...words }: FindingWords): v
   send(node.scope, { type: "finding", at: toWall(now()), text, path, task, ms, ...words });
 }
 
+/** Says that something is wrong with a scope, and no task can be named. */
+export function emitScopeFinding(scope: ScopeNode, { what, ms = 0, ...words }: FindingWords): void {
+  const path = scopePath(scope);
+  const text = `${path}: ${what}: ${words.advice}`;
+  send(scope, { type: "finding", at: toWall(now()), text, path, ms, ...words });
+}
+
 /** Says that a scope has a new state. */
 export function emitState(scope: ScopeNode): void {
   if (!isHeard(scope, kinds.state)) return;

@@ -155,9 +155,11 @@ export interface WaitingLine {
 }
 
 /** What a finding about a task says besides which task it is. */
-export type FindingWords = Pick<FindingEvent, "finding" | "advice" | "awaiting"> & {
+export type FindingWords = Pick<FindingEvent, "finding" | "advice" | "awaiting" | "stack"> & {
   /** What goes between the path and the advice: `did not stop within its grace`. */
   readonly what: string;
+  /** For how long it has been so, in ms. @default the age of the task */
+  readonly ms?: number;
 };
 
 /** Something that the watch holds to be wrong; of each thing it is said once. */

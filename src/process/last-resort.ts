@@ -1,6 +1,7 @@
 import { closeSync, openSync } from "node:fs";
 import { devNull } from "node:os";
 import { currentTask } from "../core/ambient.ts";
+import { stackBelow } from "../watch/blocked-stack.ts";
 import type { Account } from "./account.ts";
 import type { Interruption } from "./copies.ts";
 import type { GuardWords } from "./guard-thread.ts";
@@ -8,7 +9,6 @@ import { isTerminal } from "./words.ts";
 
 /** What a process is killed with: 128 + SIGKILL. */
 const KILLED = 137;
-const MAX_FRAMES = 30;
 
 /** What the guard is to write if it has to kill the process: of the tasks it knows those that live now. */
 export function guardWords(account: Account): GuardWords {
@@ -24,28 +24,12 @@ export function guardWords(account: Account): GuardWords {
  * Does not return. No "exit" listener runs: their turn will not come.
  */
 export function sayLastWords(account: Account, { forcedBy, exitCode, lines = [] }: Interruption): never {
-  const stack = stackOfBlocked();
+  const stack = stackBelow();
   const task = currentTask()?.path;
   const blocked = stack === undefined ? {} : { blocked: { ...(task === undefined ? {} : { task }), stack } };
   const forced = forcedBy === undefined ? {} : { forcedBy };
   account.write(account.report(exitCode, account.live(), { ...blocked, ...forced, lines }));
   return exitQuietly(exitCode);
-}
-
-/** The frames below those of the interruption; undefined where there are none, as the loop merely turned. */
-function stackOfBlocked(): string | undefined {
-  const { stackTraceLimit } = Error;
-  const formatting: { prepareStackTrace?: unknown } = Error;
-  const { prepareStackTrace } = formatting;
-  Error.stackTraceLimit = MAX_FRAMES;
-  // The application's own formatter is code that might not return.
-  formatting.prepareStackTrace = undefined;
-  const lines = (new Error("blocked").stack ?? "").split("\n");
-  Error.stackTraceLimit = stackTraceLimit;
-  formatting.prepareStackTrace = prepareStackTrace;
-  const evaluated = lines.findIndex((line) => /^\s*at <anonymous>:1:\d+$/.test(line));
-  const below = lines.slice(evaluated + 1).map((line) => line.trim());
-  return evaluated === -1 || below.length === 0 ? undefined : below.join("\n");
 }
 
 /**

@@ -11,6 +11,8 @@ export interface WatchOptions {
   readonly growing?: GrowingOptions | false;
   /** How long a task may outlive the request in which it was spawned. @default "5m" */
   readonly adriftAfter?: Duration | false;
+  /** For how long the event loop may stand still. @default "1s", "200ms" where NODE_ENV is "development" */
+  readonly blockAfter?: Duration | false;
   /** Tasks that nothing can ever settle, as the garbage collector finds out. @default true */
   readonly lost?: boolean;
   /**
@@ -46,6 +48,7 @@ export interface WatchSettings {
   readonly growing:
     { readonly windows: number; readonly window: number; readonly atLeast: number } | undefined;
   readonly adriftAfter: number | undefined;
+  readonly blockAfter: number | undefined;
   readonly lost: boolean;
   readonly linesEvery: number | undefined;
 }
@@ -57,6 +60,7 @@ export function toWatchSettings(options: WatchOptions): WatchSettings {
     overdue = {},
     growing = {},
     adriftAfter = "5m",
+    blockAfter = process.env["NODE_ENV"] === "development" ? "200ms" : "1s",
     lost = true,
     linesEvery = "1m",
   } = options;
@@ -79,6 +83,8 @@ export function toWatchSettings(options: WatchOptions): WatchSettings {
             atLeast: toCount(growing.atLeast ?? 100, "growing.atLeast", 1),
           },
     adriftAfter: adriftAfter === false ? undefined : toMs(adriftAfter, "adriftAfter"),
+    blockAfter:
+      blockAfter === false ? undefined : atLeastOne(toMs(blockAfter, "blockAfter"), "blockAfter", blockAfter),
     lost,
     linesEvery: linesEvery === false ? undefined : toMs(linesEvery, "linesEvery"),
   };

@@ -8,7 +8,9 @@ import { Findings } from "./findings.ts";
 import { readLines } from "./lines.ts";
 import { toWatchSettings } from "./options.ts";
 import type { WatchOptions } from "./options.ts";
+import { Standstills } from "./standstills.ts";
 import { Sweep } from "./sweep.ts";
+import { Watchdog } from "./watchdog.ts";
 
 /** A watch over a root scope. */
 export interface Watch extends Disposable {
@@ -47,8 +49,20 @@ export function watch(scope: Scope, options: WatchOptions = {}): Watch {
   ledger.finder = (task, words) => findings.report(task, words);
   const stops = [
     scope.on("finding", (event) => findings.keep(event)),
-    callEvery(settings.sweep, () => (node.state === CLOSED ? stop() : sweep.run())),
+    callEvery(settings.sweep, () => {
+      if (node.state === CLOSED) return stop();
+      guardLoop();
+      sweep.run();
+    }),
   ];
+  let watchdog: Watchdog | undefined;
+  /** At the first sweep: a program that is done sooner needs no thread for it. */
+  function guardLoop(): void {
+    if (watchdog !== undefined || settings.blockAfter === undefined) return;
+    const standstills = new Standstills(node);
+    watchdog = new Watchdog(scope.path, settings.blockAfter, (one) => standstills.report(one));
+    stops.push(() => watchdog?.stop());
+  }
   function stop(): void {
     ledger.finder = undefined;
     findings.flush();
