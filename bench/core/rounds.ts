@@ -1,5 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
+import { medians, type Sample, type Timing } from "../timing.ts";
+
 /**
  * Runs in the empty async context of the start. `als.run()` leaves an entry behind in the context of who called it,
  * and every later frame of any store in that context would be copied from it, entry by entry: one contender would
@@ -11,14 +13,6 @@ export const fromTheStart: <R>(fn: () => R) => R = AsyncLocalStorage.snapshot();
 export interface Case {
   readonly name: string;
   readonly run: (count: number) => Promise<unknown>;
-}
-
-/** What was found over the rounds, for each operation. */
-export interface Timing {
-  /** By the clock on the wall: the median. */
-  readonly wall: number;
-  /** Of this thread's CPU: the mean, since the system counts it in ticks that are longer than some samples. */
-  readonly cpu: number;
 }
 
 /** How carefully to measure. */
@@ -49,11 +43,6 @@ const threadCpu: () => number = (() => {
   };
 })();
 
-export interface Sample {
-  readonly wall: number;
-  readonly cpu: number;
-}
-
 /** Times one call, in ns. */
 export async function time(work: () => Promise<unknown>): Promise<Sample> {
   const cpu = threadCpu();
@@ -61,18 +50,6 @@ export async function time(work: () => Promise<unknown>): Promise<Sample> {
   await fromTheStart(work);
   const wall = Number(process.hrtime.bigint() - started);
   return { wall, cpu: (threadCpu() - cpu) * 1_000 };
-}
-
-export function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : (upper + (sorted[middle - 1] ?? Number.NaN)) / 2;
-}
-
-export function medians(samples: readonly Sample[]): Timing {
-  const cpu = samples.reduce((sum, sample) => sum + sample.cpu, 0) / samples.length;
-  return { wall: median(samples.map((sample) => sample.wall)), cpu };
 }
 
 /** The bursts are of 1,000: counts are multiples of that. */

@@ -1,13 +1,14 @@
 import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 
-import { printBars, ratio, type Bar } from "./bars.ts";
+import { printBars, ratio, type Bar } from "../bars.ts";
+import { figure, printTable } from "../table.ts";
+import type { Timing } from "../timing.ts";
 import { loopNames, type Contender, type LoopName } from "./contender.ts";
 import { beside, bytes, cancelling, herdsOf, type Growth } from "./herds.ts";
 import { assertDefaults, children, holdfast, type Work } from "./holdfast.ts";
 import { installPeers, loadPeers, peerVersions } from "./peers.ts";
-import { inRounds, type Case, type Effort, type Timing } from "./rounds.ts";
-import { figure, printTable } from "./table.ts";
+import { inRounds, type Case, type Effort } from "./rounds.ts";
 
 const { values: flags } = parseArgs({
   options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "abcd" } },

@@ -1,4 +1,4 @@
-import type { Timing } from "./rounds.ts";
+import type { Timing } from "./timing.ts";
 import { figure, printTable } from "./table.ts";
 
 /** A bound that a figure must keep. */
