@@ -42,7 +42,7 @@ export function printFound(all: readonly Found[]): void {
   );
   printTable(
     "(d) holdfast dump, beside a heap snapshot",
-    ["ms", "holdfast dump", "longest gap", "heap snapshot", "its pause", "dump ÷ snapshot"],
+    ["ms", "holdfast dump", "cpu", "longest gap", "heap snapshot", "cpu", "its pause", "dump ÷ it", "by cpu"],
     all.map(snapshotRow),
   );
 }
@@ -91,14 +91,17 @@ function busyRow({ size, idle, busy: { rate, dump, functions, changing } }: Foun
 function snapshotRow({ size, gaps, snapshot: found }: Found): Row {
   if (found === undefined) return [size.name, "takes minutes: --snapshots"];
   const { command, snapshot, pause } = found;
-  const limit = `not done in ${SNAPSHOT_LIMIT / 1_000} s`;
+  const share = ratio(command, snapshot);
   return [
     size.name,
     figure(command.wall),
+    figure(command.cpu),
     figure(gaps.read.longest),
-    snapshot === undefined ? limit : figure(snapshot),
+    snapshot === undefined ? `not done in ${SNAPSHOT_LIMIT / 1_000} s` : figure(snapshot.wall),
+    figure(snapshot?.cpu),
     figure(pause),
-    figure(snapshot && command.wall / snapshot),
+    figure(share.reached),
+    figure(share.cpu),
   ];
 }
 
@@ -143,8 +146,9 @@ export function barsOf({ size, idle, gaps, busy, snapshot }: Found): Bar[] {
 }
 
 /** One that was not done in time was still longer than that. */
-function snapshotBar(of: string, { command, snapshot = SNAPSHOT_LIMIT }: Snapshot): Bar {
-  return { of, what: "holdfast dump ÷ heap snapshot", reached: command.wall / snapshot, atMost: 0.1 };
+function snapshotBar(of: string, { command, snapshot }: Snapshot): Bar {
+  const share = snapshot ? ratio(command, snapshot) : { reached: command.wall / SNAPSHOT_LIMIT };
+  return { of, what: "holdfast dump ÷ heap snapshot", ...share, atMost: 0.1 };
 }
 
 export function barOfStart({ dump, bare }: Start): Bar {

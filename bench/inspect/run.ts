@@ -35,7 +35,7 @@ const { values: flags } = parseArgs({
 });
 const effort: Effort = flags.quick
   ? { budget: 5_000, leastRounds: 3, mostRounds: 5 }
-  : { budget: 45_000, leastRounds: 3, mostRounds: 15 };
+  : { budget: 30_000, leastRounds: 5, mostRounds: 15 };
 const isWanted = (name: string): boolean =>
   flags.only === undefined ? !flags.quick || isSmall(name) : name.startsWith(flags.only);
 const isSmall = (name: string): boolean => sizes.every((size) => size.name !== name || size.megabytes <= 100);

@@ -12,9 +12,9 @@ import type { Target } from "./target.ts";
 export interface Snapshot {
   /** The whole command, in ms. */
   readonly command: Timing;
-  /** ms from when it was asked for until it was written; undefined where that took too long. */
-  readonly snapshot: number | undefined;
-  /** For how long of that nothing ran in the target. */
+  /** From when it was asked for until it was written, in ms; undefined where that took too long. */
+  readonly snapshot: Timing | undefined;
+  /** For how many ms of that nothing else ran in the target. */
   readonly pause: number | undefined;
 }
 
@@ -36,7 +36,8 @@ export async function measureSnapshot(target: Target, effort: Effort): Promise<S
     const answer = target.tell("snapshot", { path: join(folder, "one.heapsnapshot") });
     const done = await Promise.race([answer, sleep(SNAPSHOT_LIMIT, undefined, { ref: false })]);
     if (done === undefined) return { command, snapshot: undefined, pause: undefined };
-    return { command, snapshot: performance.now() - started, pause: done.pause };
+    const wall = performance.now() - started;
+    return { command, snapshot: { wall, cpu: done.cpu }, pause: done.pause };
   } finally {
     await target.end();
     clear();

@@ -28,10 +28,16 @@ interface Tasks {
   gaps: [undefined, Gap];
   work: [{ readonly rate: number }, undefined];
   rest: [undefined, { readonly calls: number; readonly ms: number }];
-  snapshot: [{ readonly path: string }, { readonly pause: number }];
+  snapshot: [{ readonly path: string }, { readonly pause: number; readonly cpu: number }];
 }
 
 const PROGRAM = fileURLToPath(new URL("target/main.mjs", import.meta.url));
+const FLAGS = [
+  "--expose-gc",
+  "--max-old-space-size=8192",
+  // For minutes after it was filled V8 would look every 8 s whether memory can be given back: that is no sleep.
+  "--no-memory-reducer",
+];
 /** Nothing has run in it for so long: then it sleeps. */
 const QUIET = 500;
 const PATIENCE = 30_000;
@@ -45,7 +51,7 @@ export class Target {
   private constructor(size: Size) {
     this.size = size;
     const args = [String(size.megabytes), String(size.functions)];
-    this.#child = owned(fork(PROGRAM, args, { execArgv: ["--expose-gc", "--max-old-space-size=8192"] }));
+    this.#child = owned(fork(PROGRAM, args, { execArgv: FLAGS }));
     this.#child.once("exit", (code, signal) => {
       // Nothing is left to be measured: not caught, this ends the run.
       if (!this.#isToEnd) throw new Error(`the target ${size.name} has ended with ${code ?? signal}`);

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 /** Of the memory that is filled, so much is outside of the heap, in buffers. */
 const IN_BUFFERS = 0.1;
-const BUFFER = 64 << 10;
+const BUFFER = 256 << 10;
 /** Nobody comes nearer to a size that the collector has its say in. */
 const NEAR_ENOUGH = 0.02;
 const MAX_STEPS = 12;

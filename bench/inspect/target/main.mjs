@@ -18,9 +18,12 @@ const tasks = {
   work: ({ rate }) => work(rate),
   rest: () => stopWork(),
   snapshot: ({ path }) => {
+    const cpu = process.cpuUsage();
     const started = performance.now();
     writeHeapSnapshot(path);
-    return { pause: performance.now() - started };
+    const pause = performance.now() - started;
+    const { user, system } = process.cpuUsage(cpu);
+    return { pause, cpu: (user + system) / 1_000 };
   },
 };
 
