@@ -165,6 +165,7 @@ function closed(scope: ScopeNode): void {
   if (around === undefined) {
     roots.delete(scope);
     forgetPools(scope.ledger.pools);
+    scope.ledger.watcher?.stop();
   }
   around?.tally.add(scope.tally);
   if (scope.owner === undefined) deliverFailures(scope);

@@ -117,9 +117,9 @@ export function emitLate(node: TaskNode, isOk: boolean, error: unknown): void {
 /** Tells a watch, where there is one, or else whoever listens, that something is wrong with a task. */
 export function noteFinding(node: TaskNode, words: FindingWords): void {
   if ((node.flags & HIDDEN) !== 0) return;
-  const { finder } = node.scope.ledger;
-  if (finder === undefined) emitFinding(node, words);
-  else finder(node, words);
+  const { watcher } = node.scope.ledger;
+  if (watcher === undefined) emitFinding(node, words);
+  else watcher.report(node, words);
 }
 
 /** Says that something is wrong with a task. */

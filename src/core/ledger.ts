@@ -56,6 +56,14 @@ class NameCounts {
   }
 }
 
+/** A watch over a tree of scopes, as the core knows it. */
+export interface Watcher {
+  /** Takes a finding that the core has come to, to say it when more is known. */
+  report(node: TaskNode, words: FindingWords): void;
+  /** The root is closed. */
+  stop(): void;
+}
+
 /** What a record keeps beyond numbers, where there is anything. */
 export interface RecordDetail {
   readonly key: string | undefined;
@@ -106,8 +114,7 @@ export class Ledger {
   #hasWarned = false;
   /** How many listeners there are anywhere in the tree, by kind of event: where there are none, no event is made. */
   readonly listeners: number[] = new Array<number>(EVENT_KINDS).fill(0);
-  /** Of a watch: takes a finding that the core has come to, to say it when more is known. */
-  finder: ((node: TaskNode, words: FindingWords) => void) | undefined = undefined;
+  watcher: Watcher | undefined = undefined;
   /** Bounds by key, for the whole tree. */
   readonly pools: Map<string, Pool> = new Map<string, Pool>();
   #lastId = 0;

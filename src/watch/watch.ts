@@ -1,7 +1,6 @@
 import { callEvery } from "../core/clock.ts";
 import { badOption } from "../core/duration.ts";
 import type { FindingEvent } from "../core/info.ts";
-import { CLOSED } from "../core/scope-node.ts";
 import { ScopeView } from "../core/scope-view.ts";
 import type { Scope } from "../core/types.ts";
 import { Findings } from "./findings.ts";
@@ -39,18 +38,17 @@ export function watch(scope: Scope, options: WatchOptions = {}): Watch {
   const { ledger } = node;
   if (node.parent !== undefined || node.owner !== undefined)
     throw badOption("scope", scope.path, "a root scope: what openScope() returns, or main() passes");
-  if (ledger.finder !== undefined) {
+  if (ledger.watcher !== undefined) {
     throw Object.assign(new Error(`${scope.path} is watched already: a scope has one watch`), {
       code: "HF_ALREADY_WATCHED",
     });
   }
   const findings = new Findings(node, settings.linesEvery, readLines);
   const sweep = new Sweep(node, settings, (task, words) => findings.report(task, words));
-  ledger.finder = (task, words) => findings.report(task, words);
+  ledger.watcher = { report: (task, words) => findings.report(task, words), stop };
   const stops = [
     scope.on("finding", (event) => findings.keep(event)),
     callEvery(settings.sweep, () => {
-      if (node.state === CLOSED) return stop();
       guardLoop();
       sweep.run();
     }),
@@ -64,7 +62,7 @@ export function watch(scope: Scope, options: WatchOptions = {}): Watch {
     stops.push(() => watchdog?.stop());
   }
   function stop(): void {
-    ledger.finder = undefined;
+    ledger.watcher = undefined;
     findings.flush();
     for (const end of stops.splice(0)) end();
   }

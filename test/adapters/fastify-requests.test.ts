@@ -451,7 +451,7 @@ test("what a request has spawned elsewhere is adrift when it outlives the reques
   scope.spawn("index", (task) => task.sleep("1h"));
   const found = gate<FindingEvent>();
   scope.on("finding", found.open);
-  const watching = watch(scope, { sweep: 10, adriftAfter: 20, linesEvery: false });
+  const watching = watch(scope, { sweep: 10, adriftAfter: 20, linesEvery: false, blockAfter: false });
   await call(port, "/orders/7");
   const event = await found.promise;
   expect(event).toMatchObject({

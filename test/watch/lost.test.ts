@@ -11,7 +11,7 @@ const nothing = (): Promise<never> => new Promise<never>(() => undefined);
 function watched(): { app: Scope; found: FindingEvent[]; collect: () => Promise<void> } {
   const app = stage.open("app", { onError: () => undefined });
   const found: FindingEvent[] = [];
-  const watching = watch(app, { linesEvery: false, overdue: false });
+  const watching = watch(app, { linesEvery: false, overdue: false, blockAfter: false });
   app.on("finding", (event) => found.push(event));
   return { app, found, collect };
   /** Sweeps, so that what runs is let go of, and collects garbage until what that finds has been told. */

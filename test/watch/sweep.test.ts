@@ -9,7 +9,7 @@ const stage = useStage();
 function watched(options: WatchOptions = {}): { app: Scope; found: FindingEvent[] } {
   const app = stage.open();
   const found: FindingEvent[] = [];
-  watch(app, { linesEvery: false, lost: false, ...options });
+  watch(app, { linesEvery: false, lost: false, blockAfter: false, ...options });
   app.on("finding", (event) => found.push(event));
   return { app, found };
 }
@@ -116,7 +116,7 @@ test("5.4 unresponsive comes from the core, also where a watch is", async () => 
 describe("the watch", () => {
   test("keeps the newest 100 findings, the newest first", async () => {
     const app = stage.open();
-    const watching = watch(app, { linesEvery: false });
+    const watching = watch(app, { linesEvery: false, blockAfter: false });
     for (let i = 0; i < 101; i++) app.spawn(`t${i}`, long, { expect: "1s" });
     await stage.clock.advance("3s");
     expect(watching.findings()).toHaveLength(100);
@@ -130,9 +130,9 @@ describe("the watch", () => {
     await stage.clock.advance("10s");
     expect(found).toEqual([]);
     const other = stage.open("other");
-    const watching = watch(other, { linesEvery: false });
+    const watching = watch(other, { linesEvery: false, blockAfter: false });
     watching.stop();
-    const again = watch(other, { linesEvery: false });
+    const again = watch(other, { linesEvery: false, blockAfter: false });
     other.spawn("b", long, { expect: "1s" });
     await stage.clock.advance("3s");
     expect(watching.findings()).toEqual([]);
@@ -161,7 +161,7 @@ describe("lines", () => {
   test("are asked for once in a while, and come with the finding of the task that waits there", async () => {
     // The real thing, over the real process: see test/scenarios/watch.
     const app = stage.open();
-    const watching = watch(app);
+    const watching = watch(app, { blockAfter: false });
     const found: FindingEvent[] = [];
     app.on("finding", (event) => found.push(event));
     app.spawn("a", long, { expect: "1s" });
