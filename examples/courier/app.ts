@@ -5,6 +5,7 @@ import holdfast from "holdfast/fastify";
 import { Agent } from "undici";
 
 import { Courier } from "./deliver.ts";
+import { addMistake } from "./mistake.ts";
 import { post } from "./post.ts";
 import { deliveryQuery, endpointInput, eventInput } from "./schemas.ts";
 import type { DeliveryQuery, EndpointInput, EventInput } from "./schemas.ts";
@@ -54,6 +55,7 @@ export async function buildApp(scope: Scope, options: Options = {}): Promise<Fas
   const tools = { scope: app.background, store, http, settings, log };
   const courier = new Courier(tools);
   keepUp(tools);
+  if (settings.mistake !== undefined) addMistake(app, tools);
 
   app.post<{ Body: EndpointInput }>(
     "/endpoints",

@@ -18,6 +18,8 @@ export interface Settings {
   readonly health: Duration;
   /** How long what has ended is remembered, in days. */
   readonly days: number;
+  /** Whether it has a mistake for the tour to find, or had it; absent where it never did. See mistake.ts. */
+  readonly mistake?: "made" | "mended";
 }
 
 export const defaults: Settings = {
@@ -59,6 +61,7 @@ export function fromEnvironment(
     otherwise;
 
   const port = read("PORT", /^\d{1,5}$/, "a port");
+  const mistake = read("COURIER_MISTAKE", /^(made|mended)$/, '"made" or "mended"');
   return {
     port: port === undefined ? undefined : Number(port),
     settings: {
@@ -68,6 +71,7 @@ export function fromEnvironment(
       backoff: duration("COURIER_BACKOFF", base.backoff),
       perEndpoint: count("COURIER_PER_ENDPOINT", base.perEndpoint),
       health: duration("COURIER_HEALTH", base.health),
+      ...(mistake !== undefined && { mistake: mistake as NonNullable<Settings["mistake"]> }),
     },
   };
 }

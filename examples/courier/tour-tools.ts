@@ -1,6 +1,8 @@
-import { spawn, type ChildProcess } from "node:child_process";
+import { execFile, spawn, type ChildProcess } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { dump, InspectError, toText } from "holdfast/inspect";
 
 /** A service that runs as a process of its own, seen from outside: what it writes, and how it ends. */
 export class Service {
@@ -82,12 +84,58 @@ export async function call<T>(
   return { status: response.status, ms: Math.round(performance.now() - began), body: answer };
 }
 
+const repository = new URL(".", import.meta.resolve("holdfast/package.json"));
+/** How `holdfast dump` ends where the process may not be read, and where the system has no way to. */
+const [notAllowed, unsupported] = [4, 8];
+
+/**
+ * What `holdfast dump PID --filter TEXT --source` prints of a process that this one has started; else why the machine
+ * does not let it look.
+ */
+export async function dumpOf(pid: number, filter: string): Promise<{ text: string } | { refusal: string }> {
+  const cli = fileURLToPath(new URL("dist/cli/holdfast.cjs", repository));
+  const cwd = fileURLToPath(repository);
+  const { code, stdout, stderr } = await new Promise<{ code: unknown; stdout: string; stderr: string }>(
+    (resolve) =>
+      execFile(
+        process.execPath,
+        [cli, "dump", String(pid), "--filter", filter, "--source"],
+        { cwd },
+        (error, out, err) => resolve({ code: error === null ? 0 : error.code, stdout: out, stderr: err }),
+      ),
+  );
+  if (code === 0) return { text: stdout };
+  if (code === unsupported) return { refusal: stderr.trim() };
+  if (code !== notAllowed) throw new Error(`holdfast dump ended with ${String(code)}: ${stderr.trim()}`);
+  // Many machines let nobody read a process but those who started it. That is who this is.
+  try {
+    return { text: toText(await dump({ pid }), { filter, source: true, from: cwd }) };
+  } catch (error) {
+    if (error instanceof InspectError) return { refusal: error.message };
+    throw error;
+  }
+}
+
+/** Where the `await` is in the one line of a file of courier that ends so, as `examples/courier/…:LINE:COLUMN`. */
+export function awaitIn(file: string, end: string): string {
+  const lines = readFileSync(new URL(file, import.meta.url), "utf8").split("\n");
+  const found = lines.flatMap((line, n) =>
+    line.endsWith(end) ? [`${n + 1}:${line.indexOf("await") + 1}`] : [],
+  );
+  see(found.length, 1, `how many lines of ${file} end with ${JSON.stringify(end)}`);
+  return `examples/courier/${file}:${found[0]}`;
+}
+
 /** Tells what is claimed, and what was seen of it; counts both. */
 export class Story {
   claims = 0;
 
   chapter(title: string): void {
     console.log(`\n${title}`);
+  }
+
+  note(words: string): void {
+    console.log(`  – ${words}`);
   }
 
   /** A claim holds if `observe` returns; its words say what was seen. */

@@ -4,7 +4,7 @@ import type { CloseReport, ScopeTree, TaskTree } from "holdfast";
 import { moods, Receiver, type Mood } from "./receiver.ts";
 import { makeSecret } from "./signature.ts";
 import type { Delivery } from "./store.ts";
-import { call, see, Service, Story } from "./tour-tools.ts";
+import { awaitIn, call, dumpOf, see, Service, Story } from "./tour-tools.ts";
 
 /*
  * `npm run tour`: courier's story, told by somebody who watches it from outside. The service is a process of its own;
@@ -17,7 +17,9 @@ const story = new Story();
 const began = performance.now();
 const receiver = new Receiver();
 await receiver.listen(0);
-const env = { PORT: "0", COURIER_TIMEOUT: "1s", COURIER_BACKOFF: "200ms", COURIER_HEALTH: "3s" };
+const { COURIER_MISTAKE = "made" } = process.env;
+const patience = { COURIER_TIMEOUT: "1s", COURIER_BACKOFF: "200ms", COURIER_HEALTH: "3s" };
+const env = { PORT: "0", COURIER_MISTAKE, ...patience };
 const service = new Service(new URL("./main.ts", import.meta.url), env, giveUp);
 
 try {
@@ -218,7 +220,47 @@ async function tell(): Promise<void> {
       .join("\n      ");
   });
 
-  story.chapter("6. SIGTERM, with deliveries in flight");
+  story.chapter("6. Two tasks that never end");
+  const stuck = await call<string[]>("POST", `${url}/mistake`);
+  const seen = await dumpOf(service.process.pid ?? 0, "background/books");
+  if ("refusal" in seen)
+    story.note(
+      `on which line they wait is not seen here: that needs a Linux that lets us look (${seen.refusal})`,
+    );
+  else {
+    await story.claim("the dump names the line on which each of them waits for the other", () => {
+      for (const [task, comment] of [
+        ["statement", "// archive has them"],
+        ["archive", "// statement has them"],
+      ] as const) {
+        const [, stack] = seen.text.split(`  courier/background/books/${task}\n`);
+        const [place] = new RegExp(`(?<=\\n +${task}\\s+)\\S+:\\d+:\\d+`).exec(stack ?? "") ?? [];
+        see(place, awaitIn("mistake.ts", comment), `where the dump says that ${task} waits`);
+      }
+      const stacks = seen.text.slice(seen.text.indexOf("\n\n")).trim();
+      const command = `npx holdfast dump ${service.process.pid} --filter background/books --source`;
+      return `$ ${command}\n${stacks}`.replaceAll(/\n(?=.)/g, "\n      ");
+    });
+  }
+  await story.claim("nothing else tells: courier is well, and both of them are running", async () => {
+    const { status } = await call<object>("GET", `${url}/readyz`);
+    const { body } = await call<{ scope: ScopeTree }>("GET", `${url}/tasks`);
+    const books = body.scope.scopes.flatMap(({ scopes }) => scopes).find(({ name }) => name === "books");
+    const states = stuck.body.map((path) => books?.tasks.find((task) => task.path === path)?.state);
+    see([status, ...states], [200, "running", "running"], "GET /readyz, and the states of the two");
+    return `GET /readyz: ${status}; ${stuck.body.join(" and ")}: running`;
+  });
+  await story.claim(
+    "one of them is cancelled, gives back what it has, and the other one goes on",
+    async () => {
+      const { body } = await call<Record<string, string>>("DELETE", `${url}/mistake`);
+      see(body, { statement: "succeeded", archive: "cancelled" }, "how they ended");
+      const [line] = await service.untilLine(/^statement: .*/);
+      return `archive: cancelled; "${line}"`;
+    },
+  );
+
+  story.chapter("7. SIGTERM, with deliveries in flight");
   const onTheirWay: string[] = [];
   for (let order = 2_001; order <= 2_008; order++) {
     const { body } = await call<{ id: string }>("POST", `${url}/events`, {

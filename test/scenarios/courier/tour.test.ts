@@ -1,8 +1,21 @@
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 
 import { run } from "./process.ts";
 
-test("the tour sees all that it claims, in under a minute, and ends with 0", async () => {
+/** What a page shows of the tour: the lines of its text block with this in it, without what differs each time. */
+function shownIn(page: string, what: string): string[] {
+  const text = readFileSync(new URL(`../../../${page}`, import.meta.url), "utf8");
+  const block = text.split("```text\n").find((part) => part.split("```")[0]?.includes(what));
+  return toLines(block?.split("```")[0] ?? "");
+}
+
+function toLines(text: string): string[] {
+  const same = text.replaceAll(/(?<=dump )\d+|\d+(?= deliveries)/g, "N");
+  return same.split("\n").flatMap((line) => (line.trim() === "" ? [] : [line.trim()]));
+}
+
+test("the tour sees all that it claims, in under a minute, and ends with 0, and the pages show what it prints", async () => {
   const began = performance.now();
   const tour = run("tour.ts");
   const { code } = await tour.exit;
@@ -11,7 +24,14 @@ test("the tour sees all that it claims, in under a minute, and ends with 0", asy
   expect(text).not.toContain("✗");
   const claims = tour.lines.filter((line) => line.startsWith("  ✓ "));
   expect(text).toContain(`All ${claims.length} claims`);
-  expect(claims.length).toBeGreaterThanOrEqual(20);
+  expect(claims.length).toBeGreaterThanOrEqual(23);
+  expect(text).toContain("  ✓ the dump names the line on which each of them waits for the other\n");
+  expect(text).toMatch(/^ +statement +examples\/courier\/mistake\.ts:\d+:\d+\n.*\/\/ archive has them$/m);
+  for (const page of ["README.md", "examples/courier/README.md"]) {
+    const shown = shownIn(page, "background/books");
+    expect(shown.length, page).toBeGreaterThan(8);
+    expect(toLines(text), page).toEqual(expect.arrayContaining(shown));
+  }
   expect(code).toBe(0);
   expect(performance.now() - began).toBeLessThan(60_000);
 });
@@ -23,6 +43,11 @@ test.each([
     "an endpoint is called too often",
     { COURIER_PER_ENDPOINT: "5" },
     "an endpoint is never called more than four at a time",
+  ],
+  [
+    "no task is stuck",
+    { COURIER_MISTAKE: "mended" },
+    "the dump names the line on which each of them waits for the other",
   ],
 ])("the tour fails, with the claim it could not see, where %s", async (_what, env, claim) => {
   const tour = run("tour.ts", [], env);
