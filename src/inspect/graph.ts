@@ -11,6 +11,11 @@ export type Suspension = "await" | "yield" | "start";
 export interface SuspendedFunction {
   /** Empty where it has none. */
   readonly name: string;
+  /**
+   * Where V8 says that it begins, in UTF-16 code units from the beginning of the script: at its parameters; an arrow
+   * function at its `async`. Without it a name is not looked for in source maps. @default not known
+   */
+  readonly start?: number | undefined;
   readonly isGenerator: boolean;
   readonly suspension: Suspension;
   readonly script: ScriptInfo;

@@ -58,7 +58,7 @@ export interface GroupJson {
 
 /** A suspended function, and where in it the `await` is; lines and columns are counted from 1. */
 export interface FrameJson {
-  /** Empty where it has none. */
+  /** Empty where it has none. As it is called in `file`, where that is certain; else as V8 calls it. */
   readonly name: string;
   /** A path, or what else the file goes by; null where it has no name. */
   readonly file: string | null;
@@ -66,7 +66,13 @@ export interface FrameJson {
   readonly line: number | null;
   readonly column: number | null;
   /** Where it is in the file that runs, which V8's own stack traces name; absent where that is the same. */
-  readonly generated?: { readonly file: string | null; readonly line: number; readonly column: number };
+  readonly generated?: {
+    /** What V8 calls the function; absent where that is the same. */
+    readonly name?: string;
+    readonly file: string | null;
+    readonly line: number;
+    readonly column: number;
+  };
   /** It did not stay the same while it was read: where it stands may be wrong. */
   readonly changing?: true;
 }
@@ -118,16 +124,21 @@ function toGroup({ count, frames }: StackGroup, contexts: Contexts, locations: L
 
 function toFrame(frame: SuspendedFunction, locations: Locations): FrameJson {
   const { file, line, column, generated } = locations.of(frame);
+  const name = locations.nameOf(frame);
   return {
-    name: frame.name,
+    name,
     file: file ?? null,
     line: line ?? null,
     column: column ?? null,
-    ...(generated === undefined ? {} : { generated: toPlace(generated) }),
+    ...(generated === undefined ? {} : { generated: toGenerated(generated, name, frame.name) }),
     ...(frame.isChanging ? { changing: true } : {}),
   };
 }
 
-function toPlace({ file, line, column }: FilePlace): NonNullable<FrameJson["generated"]> {
-  return { file: file ?? null, line, column };
+function toGenerated(
+  { file, line, column }: FilePlace,
+  name: string,
+  own: string,
+): NonNullable<FrameJson["generated"]> {
+  return { ...(own === name ? {} : { name: own }), file: file ?? null, line, column };
 }

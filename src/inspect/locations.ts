@@ -1,7 +1,9 @@
 import type { SuspendedFunction } from "./graph.ts";
+import { OriginalNames } from "./original-names.ts";
 import type { Place, ScriptInfo } from "./scripts.ts";
-import { SourceMaps } from "./source-maps.ts";
+import { inText, SourceMaps } from "./source-maps.ts";
 import { pathOf, TargetFiles } from "./target-files.ts";
+import type { SourceMap } from "./vendor/trace-mapping.ts";
 
 /** A place in a file that people know: lines and columns are counted from 1. */
 export interface Location {
@@ -23,12 +25,15 @@ export interface FilePlace extends Place {
 interface Found {
   readonly location: Location;
   readonly text: () => string | undefined;
+  /** What the source map calls the file; undefined where none led there. */
+  readonly source?: string;
 }
 
 /** Tells where suspended functions stand in the files that people wrote, through source maps. */
 export class Locations {
   readonly #files: TargetFiles;
   readonly #maps: SourceMaps | undefined;
+  readonly #names: OriginalNames | undefined;
   readonly #found = new Map<ScriptInfo, Map<string, Found>>();
   readonly #lines = new Map<string, readonly string[]>();
 
@@ -36,6 +41,7 @@ export class Locations {
   constructor(pid: number, maps: boolean) {
     this.#files = new TargetFiles(pid);
     this.#maps = maps ? new SourceMaps(this.#files) : undefined;
+    this.#names = this.#maps && new OriginalNames(this.#maps, (map, source) => this.#textOf(map, source));
   }
 
   /** Which source maps could not be used. */
@@ -45,6 +51,12 @@ export class Locations {
 
   of(one: SuspendedFunction): Location {
     return this.#find(one).location;
+  }
+
+  /** What a function is called in the file that people wrote, where that is certain; else what V8 calls it. */
+  nameOf(one: SuspendedFunction): string {
+    const { source } = this.#find(one);
+    return source === undefined ? one.name : (this.#names?.of(one, source) ?? one.name);
   }
 
   /** The line of source at which it stands; undefined where the source cannot be read. */
@@ -84,8 +96,14 @@ export class Locations {
         column: original.column + 1,
         generated: { file, ...place },
       },
-      text: () => map.contentOf(original.source) ?? (path === undefined ? undefined : this.#files.text(path)),
+      text: () => this.#textOf(map, original.source),
+      source: original.source,
     };
+  }
+
+  #textOf(map: SourceMap, source: string): string | undefined {
+    const path = pathOf(source);
+    return map.contentOf(source) ?? (path === undefined ? undefined : this.#files.text(path));
   }
 
   #linesOf(source: string): readonly string[] {
@@ -93,13 +111,4 @@ export class Locations {
     if (lines === undefined) this.#lines.set(source, (lines = source.split(/\r\n|[\n\r\u2028\u2029]/)));
     return lines;
   }
-}
-
-/** A place of a stack trace as one in the text of the script: `vm` may have been told that it begins elsewhere. */
-function inText(
-  { lineOffset, columnOffset }: ScriptInfo,
-  { line, column }: Place,
-): [line: number, column: number] {
-  const own = line - lineOffset;
-  return [own, column - 1 - (own === 1 ? columnOffset : 0)];
 }

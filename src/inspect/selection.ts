@@ -44,7 +44,7 @@ export function matcher(filter: string, locations: Locations): (one: SuspendedFu
   const text = filter.toLowerCase();
   return (one) => {
     const { file, generated } = locations.of(one);
-    return [one.name, file, generated?.file, one.task?.path].some((name) =>
+    return [locations.nameOf(one), one.name, file, generated?.file, one.task?.path].some((name) =>
       name?.toLowerCase().includes(text),
     );
   };

@@ -1,5 +1,5 @@
 import { pathToFileURL } from "node:url";
-import type { ScriptInfo } from "./scripts.ts";
+import type { Place, ScriptInfo } from "./scripts.ts";
 import { pathOf } from "./target-files.ts";
 import type { TargetFiles } from "./target-files.ts";
 import { openSourceMap } from "./vendor/trace-mapping.ts";
@@ -56,6 +56,15 @@ export class SourceMaps {
       return undefined;
     }
   }
+}
+
+/** A place as V8 counts it, as source maps count: in the text of the script, which `vm` may have been told to begin elsewhere. */
+export function inText(
+  { lineOffset, columnOffset }: ScriptInfo,
+  { line, column }: Place,
+): [line: number, column: number] {
+  const own = line - lineOffset;
+  return [own, column - 1 - (own === 1 ? columnOffset : 0)];
 }
 
 /** The path of a map, relative to what is mapped; undefined where it is not a file. */

@@ -61,7 +61,7 @@ function frameLines(frames: readonly SuspendedFunction[], page: Page): string[] 
   const folded = nodesAtTheEnd(frames);
   const own = frames.slice(0, frames.length - folded.length);
   const shown = own.length > INNER_FRAMES + OUTER_FRAMES + 1 ? INNER_FRAMES : own.length;
-  const width = Math.min(MAX_NAME, Math.max(...own.map((frame) => nameOf(frame).length)));
+  const width = Math.min(MAX_NAME, Math.max(...own.map((frame) => nameOf(frame, page.locations).length)));
   const lines: string[] = [];
   const add = (frame: SuspendedFunction, withSource: boolean): void => {
     lines.push(...frameLine(frame, width, page), ...(withSource ? sourceLine(frame, page) : []));
@@ -86,7 +86,7 @@ function nodesAtTheEnd(frames: readonly SuspendedFunction[]): readonly Suspended
 
 function frameLine(frame: SuspendedFunction, width: number, page: Page): string[] {
   const { locations, options, columns, paint } = page;
-  const name = nameOf(frame);
+  const name = nameOf(frame, locations);
   const place = placeOf(locations.of(frame), options.from);
   const marks = marksOf(frame);
   const paintName = isNodes(frame) ? paint.faint : paint.name;

@@ -81,7 +81,7 @@ function nodeLines({ node, prefix, isLast, task }: Branch, isKnown: boolean, pag
   const parts: Part[] = [
     ...(depth > MAX_INDENT ? [{ text: `[${depth}]`, paint: paint.faint, gap: 1 }] : []),
     ...(members.length > 1 ? [{ text: `${count(members.length)} ×`, paint: paint.heading, gap: 1 }] : []),
-    { text: nameOf(one), paint: isFaint ? paint.faint : paint.name },
+    { text: nameOf(one, locations), paint: isFaint ? paint.faint : paint.name },
     { text: placeOf(locations.of(one), options.from), paint: isFaint ? paint.faint : (text) => text },
     ...marks(one, isKnown, page),
     ...owner(one, task, depth, page),

@@ -1,6 +1,6 @@
 import { relative } from "node:path";
 import type { SuspendedFunction } from "./graph.ts";
-import type { Location } from "./locations.ts";
+import type { Location, Locations } from "./locations.ts";
 
 /*
  * The small words of the text: names, places, numbers. All that comes from another process passes through `clean`: a
@@ -28,10 +28,11 @@ export function many(number: number, one: string): string {
   return `${count(number)} ${one}${number === 1 ? "" : "s"}`;
 }
 
-/** The name of a function. */
-export function nameOf({ name, isGenerator }: SuspendedFunction): string {
+/** The name of a function, as it is called in the file that people wrote. */
+export function nameOf(one: SuspendedFunction, locations: Locations): string {
+  const name = locations.nameOf(one);
   const words = name === "" ? "(anonymous)" : clean(name);
-  return isGenerator ? `${words}*` : words;
+  return one.isGenerator ? `${words}*` : words;
 }
 
 /** `src/app.ts:12:3`; files below the folder `from` are named from there. */

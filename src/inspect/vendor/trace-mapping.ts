@@ -1,4 +1,4 @@
-import { FlattenMap, originalPositionFor, sourceContentFor } from "@jridgewell/trace-mapping";
+import { FlattenMap, originalPositionFor, sourceContentFor, traceSegment } from "@jridgewell/trace-mapping";
 
 /*
  * The one door to the library that decodes source maps. The build bundles this file with the library inside, so that
@@ -6,7 +6,7 @@ import { FlattenMap, originalPositionFor, sourceContentFor } from "@jridgewell/t
  */
 
 /** A place in an original source; the line counted from 1, the column from 0, as source maps do. */
-interface Original {
+export interface Original {
   readonly source: string;
   readonly line: number;
   readonly column: number;
@@ -18,6 +18,8 @@ interface Original {
 export interface SourceMap {
   /** From a place in the generated file, counted in the same way; undefined where the map has nothing there. */
   readonly originalOf: (line: number, column: number) => Original | undefined;
+  /** The same, only where a mapping begins right at the place. */
+  readonly originalOfToken: (line: number, column: number) => Original | undefined;
   /** The text of a source, where the map brings it along. */
   readonly contentOf: (source: string) => string | undefined;
 }
@@ -25,17 +27,20 @@ export interface SourceMap {
 /** Opens the JSON of a source map, sections included. Its sources are relative to `url`. Throws for what is no map. */
 export function openSourceMap(json: string, url: string): SourceMap {
   const map = new FlattenMap(json, url);
+  const originalOf = (line: number, column: number): Original | undefined => {
+    const found = originalPositionFor(map, { line, column });
+    if (found.source === null) return undefined;
+    return {
+      source: found.source,
+      line: found.line,
+      column: found.column,
+      name: found.name ?? undefined,
+    };
+  };
   return {
-    originalOf: (line, column) => {
-      const found = originalPositionFor(map, { line, column });
-      if (found.source === null) return undefined;
-      return {
-        source: found.source,
-        line: found.line,
-        column: found.column,
-        name: found.name ?? undefined,
-      };
-    },
+    originalOf,
+    originalOfToken: (line, column) =>
+      traceSegment(map, line - 1, column)?.[0] === column ? originalOf(line, column) : undefined,
     contentOf: (source) => sourceContentFor(map, source) ?? undefined,
   };
 }
