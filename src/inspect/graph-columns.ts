@@ -5,7 +5,16 @@ import type { TaskName } from "./tasks.ts";
 /** What all functions of a graph share that read alike: all of a `SuspendedFunction` but its task's id and its awaiters. */
 export interface Kind extends Pick<
   SuspendedFunction,
-  "name" | "isGenerator" | "suspension" | "script" | "place" | "isolate" | "realm" | "isChanging"
+  | "name"
+  | "start"
+  | "isGenerator"
+  | "isTopLevel"
+  | "suspension"
+  | "script"
+  | "place"
+  | "isolate"
+  | "realm"
+  | "isChanging"
 > {
   /** Of its task. */
   readonly path: string | undefined;
@@ -51,6 +60,14 @@ class Row implements SuspendedFunction {
 
   get name(): string {
     return this.#kind.name;
+  }
+
+  get start(): number | undefined {
+    return this.#kind.start;
+  }
+
+  get isTopLevel(): boolean {
+    return this.#kind.isTopLevel;
   }
 
   get isGenerator(): boolean {

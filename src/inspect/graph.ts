@@ -17,6 +17,8 @@ export interface SuspendedFunction {
    */
   readonly start?: number | undefined;
   readonly isGenerator: boolean;
+  /** It is the top level of a module, which has no name. */
+  readonly isTopLevel: boolean;
   readonly suspension: Suspension;
   readonly script: ScriptInfo;
   /** The `await` or `yield`, as V8's own stack traces name it; undefined where it is not known for sure. */

@@ -80,6 +80,7 @@ class Kinds {
     return {
       name,
       isGenerator,
+      isTopLevel: info.isModule,
       suspension: suspensionOf(site),
       script: info.script,
       place,

@@ -31,7 +31,7 @@ export function many(number: number, one: string): string {
 /** The name of a function, as it is called in the file that people wrote. */
 export function nameOf(one: SuspendedFunction, locations: Locations): string {
   const name = locations.nameOf(one);
-  const words = name === "" ? "(anonymous)" : clean(name);
+  const words = name !== "" ? clean(name) : one.isTopLevel ? "(top level)" : "(anonymous)";
   return one.isGenerator ? `${words}*` : words;
 }
 

@@ -61,21 +61,24 @@ test("100,000 functions are printed as a few groups", async () => {
   expect(stdout.split("\n").length).toBeLessThan(60);
 });
 
-test("a module that holds the await up is at the outer end; Node's own around it are folded", async () => {
-  const folder = mkdtempSync(join(tmpdir(), "holdfast-cli-"));
-  try {
-    const file = join(folder, "top.mjs");
-    writeFileSync(
-      file,
-      `console.log("ready");\nsetInterval(() => {}, 1e6);\nawait new Promise((r) => (globalThis.r = r));\n`,
-    );
-    const program = await Program.start(process.execPath, [file]);
-    const { stdout } = await holdfast(["dump", String(program.pid)]);
-    expect(stdout).toMatch(/top\.mjs:3:1\n.*\n {4}\d functions of Node's own\n/);
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-});
+test.each(nodes())(
+  "the top level of a module is named so on %s; Node's own around it are folded",
+  async (_, node) => {
+    const folder = mkdtempSync(join(tmpdir(), "holdfast-cli-"));
+    try {
+      const file = join(folder, "top.mjs");
+      writeFileSync(
+        file,
+        `console.log("ready");\nsetInterval(() => {}, 1e6);\nawait new Promise((r) => (globalThis.r = r));\n`,
+      );
+      const program = await Program.start(node, [file]);
+      const { stdout } = await holdfast(["dump", String(program.pid)]);
+      expect(stdout).toMatch(/ {4}\(top level\) {2}.*top\.mjs:3:1\n.*\n {4}\d functions of Node's own\n/);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  },
+);
 
 describe("options", () => {
   test("--filter, --min-count, --limit, --source, --no-map", async () => {

@@ -31,6 +31,7 @@ export class GraphMaker {
     const one: SuspendedFunction = {
       name,
       isGenerator: false,
+      isTopLevel: false,
       suspension: "await",
       script: this.script(url),
       place: line === undefined ? undefined : { line: Number(line), column: Number(column) },

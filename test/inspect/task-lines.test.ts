@@ -12,6 +12,7 @@ function suspended(name: string, more: Partial<SuspendedFunction> = {}): Suspend
   return {
     name,
     isGenerator: false,
+    isTopLevel: false,
     suspension: "await",
     script: {
       url: "file:///app/mail.js",

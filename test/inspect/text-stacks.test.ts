@@ -41,10 +41,12 @@ describe("groups of stacks", () => {
   test("what has no name, no file, no line is shown as what it is", () => {
     const graph = new GraphMaker();
     graph.add("", "evalmachine.<anonymous>:1:7");
+    graph.add("", "/app/start.js:9:1", [], { isTopLevel: true });
     graph.add("lineless", "/app/x.js", [], { script: graph.script("/app/x.js") });
     graph.add("nowhere", "", [], { script: graph.script(undefined), place: { line: 3, column: 4 } });
     const text = toText(graph.dump());
     expect(text).toContain("(anonymous)  evalmachine.<anonymous>:1:7");
+    expect(text).toContain("(top level)  /app/start.js:9:1");
     expect(text).toContain("lineless  /app/x.js:?");
     expect(text).toContain("nowhere  (no file):3:4");
   });
