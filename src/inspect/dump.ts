@@ -87,11 +87,20 @@ export async function dump({ pid, stop = false }: DumpOptions = {}): Promise<Dum
   throw new InspectError(code, message, { cause });
 }
 
-/** The thread's file stands beside this one, with this one's ending: in the sources, and in the package. */
-const THREAD = import.meta.url.replace(/dump(\.[jt]s)$/, "reader-thread$1");
+/**
+ * The thread's file stands beside this one, with this one's ending: in the sources, and in the package. In a bundle it
+ * does not, and to start the bundle itself would be to run the program once more; one in CommonJS has no URL at all.
+ */
+const FILE = /dump(\.[jt]s)$/;
+const OWN = import.meta.url as string | undefined;
+const THREAD = OWN !== undefined && FILE.test(OWN) ? OWN.replace(FILE, "reader-thread$1") : undefined;
 
 function askReader(data: ReaderData): Promise<ReaderAnswer> {
   return new Promise((resolve, reject) => {
+    if (THREAD === undefined)
+      throw new Error(
+        "a bundle has no thread that reads: leave `holdfast` out of it, as a package beside it",
+      );
     const worker = new Worker(new URL(THREAD), {
       name: "holdfast reader",
       workerData: data,

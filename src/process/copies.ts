@@ -43,7 +43,7 @@ export function registry(): Registry {
  * Enters a copy, by the URL of its entry. The second one warns, once for the process: scopes, tasks and the ambient
  * functions of one copy are strangers to the other, and each shuts down only its own.
  */
-export function announceCopy(url: string): void {
+export function announceCopy(url = "a bundle"): void {
   const { copies } = registry();
   // The same file again is a test runner that resets its modules.
   if (copies.includes(url)) return;

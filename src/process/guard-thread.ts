@@ -18,8 +18,8 @@ export interface GuardData {
   readonly words: GuardWords;
   /** From the end of grace to where the guard acts, in ms: time to read at which lines tasks stand. */
   readonly tail: number;
-  /** The URL of the inspector's reader. */
-  readonly reader: string;
+  /** The URL of the inspector's reader; undefined in a bundle, which has none. */
+  readonly reader: string | undefined;
 }
 
 /** What to write where the main thread cannot. */
@@ -101,6 +101,8 @@ export function guard(): void {
   /** Starts the reader, in a thread that may take as much memory as it needs. */
   function prepare(): void {
     if (reader !== undefined) return;
+    // Words without lines.
+    if (data.reader === undefined) return tell([]);
     try {
       reader = new Thread(new URL(data.reader), {
         name: "holdfast reader",
@@ -112,7 +114,7 @@ export function guard(): void {
         if ("tasks" in answer) tell(answer.tasks);
         else tell([], "refusal" in answer ? answer.refusal.message : undefined);
       });
-      // A bundle has no file of the reader beside it: words without lines.
+      // Where the file is not there, too: words without lines.
       reader.on("error", (error) => tell([], String(error)));
     } catch (error) {
       tell([], String(error));

@@ -7,8 +7,14 @@ import type { GuardAnswer, GuardData, GuardOrder, GuardWords } from "./guard-thr
 /** What the guard is started with, but for what it shares. */
 export type GuardOptions = Omit<GuardData, "shared" | "interrupt" | "reader">;
 
-/** The inspector's reader, which only a thread of its own loads, and only when it is used. */
-const READER = import.meta.url.replace(/process\/guard(\.[jt]s)$/, "inspect/reader-thread$1");
+/**
+ * The inspector's reader, which only a thread of its own loads, and only when it is used. Undefined where this is part of
+ * a bundle: that has no such file beside it, and to start the bundle itself would be to run the program once more. A
+ * bundle in CommonJS has no URL at all.
+ */
+const FILE = /process\/guard(\.[jt]s)$/;
+const OWN = import.meta.url as string | undefined;
+const READER = OWN !== undefined && FILE.test(OWN) ? OWN.replace(FILE, "inspect/reader-thread$1") : undefined;
 
 /** What the two threads share, by index: when the first signal came, in ms since the epoch, 0 before… */
 const FIRST_SIGNAL = 0;
