@@ -58,7 +58,11 @@ export interface ReaderData {
 /** What it answers. */
 export type ReaderAnswer =
   | { readonly dump: FlatDump }
-  | { readonly tasks: readonly TaskLines[] }
+  | {
+      readonly tasks: readonly TaskLines[];
+      /** Else these are of the files that run, and the same lines come again, through source maps. */
+      readonly isLast: boolean;
+    }
   | { readonly refusal: { readonly code: RefusalCode; readonly message: string; readonly cause: unknown } };
 
 /**

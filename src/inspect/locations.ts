@@ -37,9 +37,12 @@ export class Locations {
   readonly #found = new Map<ScriptInfo, Map<string, Found>>();
   readonly #lines = new Map<string, readonly string[]>();
 
-  /** Of a process. Without `maps`: where they stand in the files that run. */
-  constructor(pid: number, maps: boolean) {
-    this.#files = new TargetFiles(pid);
+  /**
+   * Of a process. Without `maps`: where they stand in the files that run. Where there is no time for more, no more than
+   * `maxBytes` of files are read, and maps that would be more are not used.
+   */
+  constructor(pid: number, maps: boolean, maxBytes?: number) {
+    this.#files = new TargetFiles(pid, maxBytes);
     this.#maps = maps ? new SourceMaps(this.#files) : undefined;
     this.#names = this.#maps && new OriginalNames(this.#maps, (map, source) => this.#textOf(map, source));
   }

@@ -36,7 +36,8 @@ export class SourceMaps {
     const path = pathOf(url);
     const base = path === undefined ? url : pathToFileURL(path).href;
     try {
-      if (/^data:/i.test(mapUrl)) return openSourceMap(textOfData(mapUrl), base);
+      if (/^data:/i.test(mapUrl))
+        return this.#files.takes(mapUrl.length) ? openSourceMap(textOfData(mapUrl), base) : undefined;
       const file = fileOf(mapUrl, base);
       const text = file === undefined ? undefined : this.#files.text(file);
       if (file === undefined || text === undefined) {

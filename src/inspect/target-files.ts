@@ -8,17 +8,40 @@ const MAX_BYTES = 256 << 20;
 export class TargetFiles {
   readonly #root: string;
   readonly #texts = new Map<string, string | undefined>();
+  /** How many bytes may still be read. */
+  #left: number;
 
-  constructor(pid: number) {
+  /** Of a process; no more than `maxBytes` of them. */
+  constructor(pid: number, maxBytes = Number.POSITIVE_INFINITY) {
+    this.#left = maxBytes;
     this.#root = seesOurFiles(pid) ? "" : `/proc/${pid}/root`;
   }
 
   /** The text of a file, without a byte order mark; undefined where there is none, or it may not be read. */
   text(path: string): string | undefined {
     if (this.#texts.has(path)) return this.#texts.get(path);
-    const text = path.startsWith("/") ? readText(this.#root + path) : undefined;
+    const text = path.startsWith("/") ? this.#read(this.#root + path) : undefined;
     this.#texts.set(path, text);
     return text;
+  }
+
+  /** Whether so many bytes more may be read; then they are counted. */
+  takes(bytes: number): boolean {
+    if (bytes > Math.min(this.#left, MAX_BYTES)) return false;
+    this.#left -= bytes;
+    return true;
+  }
+
+  #read(path: string): string | undefined {
+    try {
+      const stats = statSync(path);
+      // A pipe, or a device, might never end.
+      if (!stats.isFile() || !this.takes(stats.size)) return undefined;
+      return readFileSync(path, "utf8").replace(/^\uFEFF/, "");
+    } catch {
+      // Not there, or not ours to read: a name of a file is all that is known then.
+      return undefined;
+    }
   }
 }
 
@@ -44,17 +67,5 @@ function seesOurFiles(pid: number): boolean {
   } catch {
     // It has ended, or this system has no such files: then our own are all there is.
     return true;
-  }
-}
-
-function readText(path: string): string | undefined {
-  try {
-    const stats = statSync(path);
-    // A pipe, or a device, might never end.
-    if (!stats.isFile() || stats.size > MAX_BYTES) return undefined;
-    return readFileSync(path, "utf8").replace(/^\uFEFF/, "");
-  } catch {
-    // Not there, or not ours to read: a name of a file is all that is known then.
-    return undefined;
   }
 }

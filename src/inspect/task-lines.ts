@@ -5,6 +5,9 @@ import type { AwaitGraph, SuspendedFunction } from "./graph.ts";
 /** Several, where a task does several things at once. */
 const MAX_LINES = 5;
 
+/** Of which function a line tells: who has it can look it up in a source map. */
+export const functionOf: WeakMap<AwaitLine, SuspendedFunction> = new WeakMap<AwaitLine, SuspendedFunction>();
+
 /** The lines at which each task stands, as far as its functions have lines; without those of Node's own code. */
 export function taskLines({ functions }: AwaitGraph): TaskLines[] {
   const outer = new Set<SuspendedFunction>();
@@ -17,10 +20,19 @@ export function taskLines({ functions }: AwaitGraph): TaskLines[] {
     const own = tasks.get(key) ?? { ...task, awaiting: [] };
     tasks.set(key, own);
     const line: AwaitLine = { file: fileOf(script.url), ...place, function: name };
-    if (own.awaiting.length < MAX_LINES && !own.awaiting.some((other) => isSame(other, line)))
+    if (own.awaiting.length < MAX_LINES && !own.awaiting.some((other) => isSame(other, line))) {
       own.awaiting.push(line);
+      functionOf.set(line, one);
+    }
   }
   return [...tasks.values()];
+}
+
+/** Whether some of the lines are of scripts that have source maps. */
+export function haveMaps(tasks: readonly TaskLines[]): boolean {
+  return tasks.some(({ awaiting }) =>
+    awaiting.some((line) => functionOf.get(line)?.script.sourceMapUrl !== undefined),
+  );
 }
 
 /** Node's own functions are on the way to a line of the user's, never the line; where one may be wrong, there is none. */

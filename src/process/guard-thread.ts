@@ -35,7 +35,13 @@ export type GuardOrder = { readonly within: number; readonly words: GuardWords }
 
 /** To the main thread: whether the guard hears signals, once; then where tasks stand, if it was read. */
 export type GuardAnswer =
-  { readonly hears: boolean } | { readonly lines: readonly TaskLines[]; readonly why?: string };
+  | { readonly hears: boolean }
+  | {
+      readonly lines: readonly TaskLines[];
+      /** Else the same lines come again, through source maps, if there is time. */
+      readonly isLast: boolean;
+      readonly why?: string;
+    };
 
 /**
  * The whole of the guard thread. It is started from its own source text, so that it needs no file beside the bundle
@@ -102,7 +108,7 @@ export function guard(): void {
   function prepare(): void {
     if (reader !== undefined) return;
     // Words without lines.
-    if (data.reader === undefined) return tell([]);
+    if (data.reader === undefined) return tell([], true);
     try {
       reader = new Thread(new URL(data.reader), {
         name: "holdfast reader",
@@ -111,20 +117,20 @@ export function guard(): void {
         execArgv: ["--no-warnings"],
       });
       reader.on("message", (answer: ReaderAnswer) => {
-        if ("tasks" in answer) tell(answer.tasks);
-        else tell([], "refusal" in answer ? answer.refusal.message : undefined);
+        if ("tasks" in answer) tell(answer.tasks, answer.isLast);
+        else tell([], true, "refusal" in answer ? answer.refusal.message : undefined);
       });
-      // Where the file is not there, too: words without lines.
-      reader.on("error", (error) => tell([], String(error)));
+      // Where the file is not there, too: words without lines. Lines that are there stay, whatever a map has done to it.
+      reader.on("error", (error) => tell(lines, true, String(error)));
     } catch (error) {
-      tell([], String(error));
+      tell([], true, String(error));
     }
   }
 
-  function tell(found: readonly TaskLines[], why?: string): void {
+  function tell(found: readonly TaskLines[], isLast: boolean, why?: string): void {
     lines = found;
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- the port of a worker takes none
-    parentPort?.postMessage({ lines, ...(why === undefined ? {} : { why }) } satisfies GuardAnswer);
+    parentPort?.postMessage({ lines, isLast, ...(why === undefined ? {} : { why }) } satisfies GuardAnswer);
   }
 
   function onSignal(name: string, number: number): void {

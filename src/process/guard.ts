@@ -31,7 +31,9 @@ const INTERRUPT = 'globalThis[Symbol.for("holdfast")]?.interrupt?.';
 export class Guard {
   #worker: Worker | undefined;
   readonly #shared: Float64Array;
-  #lines: readonly TaskLines[] | undefined;
+  #lines: readonly TaskLines[] = [];
+  /** No better ones will come. */
+  #hasAllLines = false;
   #tellLines: (() => void) | undefined;
 
   private constructor(shared: SharedArrayBuffer) {
@@ -70,7 +72,8 @@ export class Guard {
       worker.on("message", (answer: GuardAnswer) => {
         if ("lines" in answer) {
           this.#lines = answer.lines;
-          this.#tellLines?.();
+          this.#hasAllLines = answer.isLast;
+          if (answer.isLast) this.#tellLines?.();
           return;
         }
         if (!answer.hears)
@@ -101,15 +104,18 @@ export class Guard {
     this.#worker?.postMessage({ within, words } satisfies GuardOrder);
   }
 
-  /** At which lines tasks stand, or stood when grace was over; none where that is not known within so many ms. */
+  /**
+   * At which lines tasks stand, or stood when grace was over; none where that is not known within so many ms, and those
+   * of the files that run where source maps take longer.
+   */
   untilLines(within: number): Promise<readonly TaskLines[]> {
-    if (this.#lines !== undefined || this.#worker === undefined) return Promise.resolve(this.#lines ?? []);
+    if (this.#hasAllLines || this.#worker === undefined) return Promise.resolve(this.#lines);
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker takes none
     this.#worker.postMessage({ read: true } satisfies GuardOrder);
     return new Promise((resolve) => {
       const done = (): void => {
         clearTimer(timer);
-        resolve(this.#lines ?? []);
+        resolve(this.#lines);
       };
       const timer = callLater(Math.max(0, within), done, undefined);
       this.#tellLines = done;

@@ -21,8 +21,9 @@ export interface StubbornTask {
   readonly age: number;
   readonly attempt: number;
   /**
-   * At which lines its functions wait: the innermost ones, at most five. Absent where that is not known: no `await` of
-   * its own holds it up, or the process could not be read in time.
+   * At which lines its functions wait: the innermost ones, at most five; of the files that people wrote, where source
+   * maps lead there in time. Absent where that is not known: no `await` of its own holds it up, or the process could not
+   * be read in time.
    */
   readonly awaiting?: readonly AwaitLine[];
   readonly key?: string;

@@ -84,9 +84,23 @@ export function toColumns(functions: readonly SuspendedFunction[]): GraphColumns
   let end = 0;
   return {
     kinds: functions.map(
-      ({ name, isGenerator, suspension, script, place, task, isolate, realm, isChanging }) => ({
+      ({
         name,
+        start,
         isGenerator,
+        isTopLevel,
+        suspension,
+        script,
+        place,
+        task,
+        isolate,
+        realm,
+        isChanging,
+      }) => ({
+        name,
+        start,
+        isGenerator,
+        isTopLevel,
         suspension,
         script,
         place,
