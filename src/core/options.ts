@@ -53,7 +53,7 @@ export interface SpawnOptions {
   readonly onConflict?: "join" | "replace" | "reject";
   /** @default none */
   readonly limit?: LimitOptions;
-  /** Wait this long before the first attempt. @default none */
+  /** Wait this long before the first attempt; meanwhile it has no slot, and no place in the queue. @default none */
   readonly delay?: Duration;
   /** Cancels the task when it aborts. @default none */
   readonly signal?: AbortSignal;
@@ -71,7 +71,10 @@ export interface SpawnOptions {
 export interface ScopeOptions {
   /** How many of its own tasks may run at once. @default no bound */
   readonly concurrency?: number;
-  /** How many may wait for a slot. @default no bound */
+  /**
+   * How many may wait for a slot. That is asked once, at `spawn`, where somebody can be told: a task that was accepted
+   * waits after its `delay`, or after the end of the task whose key it takes, however many do. @default no bound
+   */
   readonly queue?: number;
   /** What a spawn into a full queue does. @default "reject" */
   readonly onFull?: "reject" | "drop-oldest";
@@ -107,7 +110,7 @@ export interface RootOptions extends ScopeOptions {
 export interface GroupOptions extends Omit<SpawnOptions, "attributes"> {
   /** How many of the group's tasks may run at once; the body takes no slot. @default no bound */
   readonly concurrency?: number;
-  /** How many may wait for a slot. @default no bound */
+  /** How many may wait for a slot; see `ScopeOptions`. @default no bound */
   readonly queue?: number;
   /** @default "reject" */
   readonly onFull?: "reject" | "drop-oldest";

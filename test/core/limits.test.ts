@@ -104,6 +104,35 @@ test("4.2 Limits: ... or the oldest waiting task is cancelled (drop-oldest)", as
   expect(ran).toEqual(["two", "three"]);
 });
 
+test("4.2 Limits: room is asked for at spawn: delayed or not, a task is refused where there is none", () => {
+  const app = stage.open("app", { concurrency: 1, queue: 0 });
+  app.spawn("running", (task) => task.sleep("1s"));
+  expect(thrown(() => app.spawn("later", () => {}, { delay: "1h" }))).toBeInstanceOf(QueueFullError);
+});
+
+test("4.2 Limits: ... one that was accepted takes no place during its delay, and is not refused after it", async () => {
+  const app = stage.open("app", { concurrency: 1, queue: 0 });
+  const starts: [string, number][] = [];
+  const run = async (task: TaskContext): Promise<void> => {
+    starts.push([task.name, stage.now()]);
+    await task.sleep("10s");
+  };
+  app.spawn("one", run, { delay: "1s" });
+  app.spawn("two", run, { delay: "1s" });
+  // Neither holds the slot yet.
+  app.spawn("now", run);
+  await stage.clock.advance("5s");
+  expect(starts).toEqual([["now", 0]]);
+  // Both wait for it by now, more than may.
+  expect(thrown(() => app.spawn("refused", run))).toBeInstanceOf(QueueFullError);
+  await stage.clock.advance("30s");
+  expect(starts).toEqual([
+    ["now", 0],
+    ["one", 10_000],
+    ["two", 20_000],
+  ]);
+});
+
 test("4.2 Limits: a waiting task that is cancelled makes room in the queue", async () => {
   const app = stage.open("app", { concurrency: 1, queue: 1 });
   const gate = deferred();
