@@ -1,6 +1,6 @@
 import type { Heap } from "./heap.ts";
 import { OwnNames } from "./own-name.ts";
-import { functionNameIn, isModuleScope } from "./scope-info.ts";
+import { functionNameIn, isModuleScope, startIn } from "./scope-info.ts";
 import { placeIn, readScript } from "./scripts.ts";
 import type { Place, ScriptInfo } from "./scripts.ts";
 import { decodePositions, positionAt } from "./source-positions.ts";
@@ -25,6 +25,8 @@ export interface FunctionInfo {
   /** It is the top level of a module, which has a start before its first `await`. */
   readonly isModule: boolean;
   readonly script: ScriptInfo;
+  /** Where its text begins in that; undefined where V8 does not say. */
+  readonly start: number | undefined;
   /** In bytes. */
   readonly bytecodeLength: number;
   /** Undefined where V8 has none: then lines are unknown. */
@@ -98,6 +100,7 @@ export class Functions {
       name: this.#nameOf(scope),
       isModule: heap.typeOf(scope) === types.scopeInfo && isModuleScope(heap, scope),
       script: this.#script(at),
+      start: heap.typeOf(scope) === types.scopeInfo ? startIn(heap, scope) : undefined,
       bytecodeLength: heap.smi(bytecode, BYTECODE_LENGTH),
       positions: this.#positionsOf(bytecode),
     };

@@ -79,6 +79,7 @@ class Kinds {
     if (realm < 0) realm = this.#realms.push(site.realm) - 1;
     return {
       name,
+      start: info.start,
       isGenerator,
       isTopLevel: info.isModule,
       suspension: suspensionOf(site),
