@@ -1,20 +1,20 @@
 import { activity } from "./activity.ts";
-import { chunkOf } from "./chunks.ts";
-import { TO_PAGE, FROM_PAGE } from "./free-memory.ts";
+import { chunkOf, isYoung } from "./chunks.ts";
+import { Heap } from "./heap.ts";
 import type { Layout } from "./layout.ts";
 import type { ProcessMemory } from "./process-memory.ts";
 import { isAlike, lookAgain, takePicture } from "./picture.ts";
 import type { Picture } from "./picture.ts";
 import { Sites } from "./sites.ts";
 
-/** So often at most a process that does not keep still is searched. */
-const MAX_ROUNDS = 5;
-/** So often at most what a search has found is looked at again. */
+/** A process that does not keep still is searched at least twice, and so often at most. */
+const MAX_ROUNDS = 4;
+/** So often what a search has found is looked at again, at most. */
 const MAX_LOOKS = 5;
+/** Two numbers that differ by less are nearly the same. */
+const NEARLY = 0.02;
 /** So many looks in a row must show the same of a function. */
 const AGREEING = 3;
-/** What is less than this share is few. */
-const FEW = 0.02;
 
 /** What is known of a process's suspended functions, and how surely. */
 export interface Agreed {
@@ -26,105 +26,121 @@ export interface Agreed {
 }
 
 /**
- * Reads a process while it goes on. If nothing ran meanwhile, one picture is exact. Else what the picture shows is looked
- * at again, until nearly all of it was alike in several looks in a row: what lives for milliseconds comes and goes, and
- * is marked as changing; what has been suspended for longer has had every word of it confirmed. What a collection moves
- * during the search may be met nowhere, so the heap is searched again until that finds little more. In a hurry there is
- * time for one look more: more comes out as changing, nothing as sure that did not stay the same.
+ * Reads a process while it goes on. If nothing ran meanwhile, one picture is exact. Else what the picture shows is
+ * looked at again and again, until most of it was the same several times in a row: what lives for milliseconds comes
+ * and goes, and is marked as changing; what has been suspended for longer has had every word of it confirmed.
+ *
+ * A collection moves functions, some to where the search has been before: so all is searched once more. The round that
+ * has the most to say is taken, and nothing of the others, for an address means something only for a time. In a hurry
+ * there is time for one look after the search: more comes out as changing, nothing as sure that did not stay the same.
  */
 export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry = false): Agreed {
   const sites = new Sites();
   const before = activity(memory.root);
   const first = takePicture(memory, layout, sites);
-  if (before !== undefined && activity(memory.root) === before)
+  if (isWhole(first) && before !== undefined && activity(memory.root) === before)
     return { picture: first, changing: new Uint8Array(first.index.length), wasIdle: true };
-  const looks = new Looks(memory, layout, sites, first, isInHurry ? 2 : AGREEING);
-  for (let round = 1; ; round++) {
-    const most = looks.best.stable;
-    const isSettled = looks.confirm();
-    if (isInHurry || round === MAX_ROUNDS || (isSettled && looks.best.stable <= most * (1 + FEW))) break;
-    looks.searchAgain();
+  const look = (picture: Picture): Round =>
+    new Round(memory, layout, sites, picture, isInHurry ? 2 : AGREEING);
+  let best = look(first);
+  for (let round = 2; !isInHurry && round <= MAX_ROUNDS; round++) {
+    const next = look(takePicture(memory, layout, sites, best.sureAddresses()));
+    const isLast = next.sure > 0 && next.isOldInPlace && !isGrown(best, next);
+    // The later one also knows what the one before has found. But a collection may have come.
+    if (next.sureOld >= best.sureOld * (isLast ? 1 - NEARLY : 1)) best = next;
+    if (isLast) break;
   }
-  return { ...looks.best, wasIdle: false };
+  return { picture: best.picture, changing: best.changing, wasIdle: false };
 }
 
-/** Looks that follow one another, and how often in a row each function was the same. */
-class Looks {
-  readonly #memory: ProcessMemory;
-  readonly #layout: Layout;
-  readonly #sites: Sites;
-  readonly #agreeing: number;
-  /** What the last search has found. */
-  #found: Picture;
-  #last: Picture;
-  /** By row of the last look: how often in a row it was as it is now, after the first time. */
-  #times: Uint8Array;
-  /** The look that has shown most functions as sure. */
-  best: { readonly picture: Picture; readonly changing: Uint8Array; readonly stable: number };
+/** In the middle of a collection a process may be kept from running, too: then there is no sense in what is there. */
+function isWhole({ site, torn }: Picture): boolean {
+  for (let row = 0; row < site.length; row++) if (site.at(row) < 0 || torn.at(row) === 1) return false;
+  return true;
+}
 
+/** Whether a later round has found more that stays: then the one before has missed something. */
+function isGrown(before: Round, now: Round): boolean {
+  const isMore = (one: number, other: number): boolean => other > one * (1 + NEARLY);
+  return isMore(before.sureOld, now.sureOld) || (!now.isYoungInPlace && isMore(before.sure, now.sure));
+}
+
+/** What looking several times at the functions of one search came to. */
+class Round {
+  readonly picture: Picture;
+  /** By row: 1 for those that were not the same several times in a row. */
+  readonly changing: Uint8Array;
+  /** How many are sure. */
+  readonly sure: number;
+  /** How many of these are in the old generation: what lives for milliseconds does not get there. */
+  readonly sureOld: number;
+  /** Whether nearly nothing was moved away meanwhile, of the old generation and of the young one. */
+  readonly isOldInPlace: boolean;
+  readonly isYoungInPlace: boolean;
+
+  /** Looks until nearly all that is still there has stayed the same. */
   constructor(memory: ProcessMemory, layout: Layout, sites: Sites, first: Picture, agreeing: number) {
-    this.#memory = memory;
-    this.#layout = layout;
-    this.#sites = sites;
-    this.#agreeing = agreeing;
-    this.#found = this.#last = first;
-    this.#times = new Uint8Array(first.index.length);
-    this.best = { picture: first, changing: this.#times.map(() => 1), stable: 0 };
-  }
-
-  searchAgain(): void {
-    const next = takePicture(this.#memory, this.#layout, this.#sites);
-    this.#follow(next);
-    this.#found = next;
-  }
-
-  /** Looks at what was found until nearly all of it is sure. Returns whether what is old stayed where it was. */
-  confirm(): boolean {
-    const found = this.#found;
-    const isOld = this.#oldIn(found);
-    const gone = new Uint8Array(found.index.length);
-    for (let look = 1; look <= MAX_LOOKS; look++) {
-      this.#follow(lookAgain(this.#memory, this.#layout, this.#sites, found, gone));
-      if (look < this.#agreeing - 1) continue;
-      const sure = this.#keepBest();
-      if (sure >= this.#last.index.length * (1 - FEW)) break;
+    const isOld = oldIn(new Heap(memory, layout), first);
+    const gone = new Uint8Array(first.index.length);
+    let last = first;
+    let times = new Uint8Array(first.index.length);
+    let best = { picture: first, changing: times.map(() => 1), sure: -1 };
+    for (let looks = 1; looks <= MAX_LOOKS; looks++) {
+      const next = lookAgain(memory, layout, sites, first, gone);
+      times = confirm(last, times, next);
+      last = next;
+      if (looks < agreeing - 1) continue;
+      const changing = changingIn(next, times, agreeing - 1);
+      const sure = count(changing, (is) => is === 0);
+      if (sure >= best.sure) best = { picture: next, changing, sure };
+      if (agreeing < AGREEING || sure >= next.index.length * (1 - NEARLY)) break;
     }
-    return count(gone, (is, row) => is === 1 && isOld[row] === 1) <= count(isOld, (is) => is === 1) * FEW;
+    const { picture, changing } = best;
+    this.picture = picture;
+    this.changing = changing;
+    this.sure = Math.max(0, best.sure);
+    this.sureOld = count(changing, (is, row) => {
+      const before = is === 0 ? first.index.find(picture.index.addressOf(row)) : -1;
+      return before >= 0 && isOld[before] === 1;
+    });
+    const old = count(isOld, (is) => is === 1);
+    const goneOld = count(gone, (is, row) => is === 1 && isOld[row] === 1);
+    const goneYoung = count(gone, (is) => is === 1) - goneOld;
+    this.isOldInPlace = goneOld <= old * NEARLY;
+    this.isYoungInPlace = goneYoung <= (isOld.length - old) * NEARLY;
   }
 
-  #follow(now: Picture): void {
-    const before = this.#last;
-    const times = new Uint8Array(now.index.length);
-    for (let row = 0; row < times.length; row++) {
-      const old = before.index.find(now.index.addressOf(row));
-      if (old >= 0 && now.site.at(row) >= 0 && isAlike(before, old, now, row))
-        times[row] = (this.#times[old] as number) + 1;
-    }
-    this.#last = now;
-    this.#times = times;
+  *sureAddresses(): Generator<number> {
+    for (let row = 0; row < this.changing.length; row++)
+      if (this.changing[row] === 0) yield this.picture.index.addressOf(row);
   }
+}
 
-  /** Returns how many functions are sure in the last look. */
-  #keepBest(): number {
-    const picture = this.#last;
-    const least = this.#agreeing - 1;
-    const changing = this.#times.map((times, row) => (times < least || hasTornAwaiter(picture, row) ? 1 : 0));
-    const stable = count(changing, (is) => is === 0);
-    // A look amid a collection shows less than there is.
-    if (stable >= this.best.stable) this.best = { picture, changing, stable };
-    return stable;
-  }
+/** By row: 1 for what is not in the young generation, whose collections move what they meet. */
+function oldIn(heap: Heap, { index }: Picture): Uint8Array {
+  const isOld = new Uint8Array(index.length);
+  for (let row = 0; row < isOld.length; row++)
+    isOld[row] = isYoung(heap, chunkOf(index.addressOf(row))) ? 0 : 1;
+  return isOld;
+}
 
-  /** By row: 1 where a function is not in the young generation, whose collections move what they meet. */
-  #oldIn({ index }: Picture): Uint8Array {
-    const { chunkFlags } = this.#layout;
-    const isOld = new Uint8Array(index.length);
-    for (let row = 0; row < isOld.length; row++) {
-      const flags = this.#memory.u32(chunkOf(index.addressOf(row)) + chunkFlags);
-      isOld[row] = (flags & (FROM_PAGE | TO_PAGE)) === 0 ? 1 : 0;
-    }
-    return isOld;
+/** How often in a row each function has looked as it does now, after the first time: by rows of the picture `now`. */
+function confirm(before: Picture, counts: Uint8Array, now: Picture): Uint8Array<ArrayBuffer> {
+  const next = new Uint8Array(now.index.length);
+  for (let row = 0; row < next.length; row++) {
+    const old = before.index.find(now.index.addressOf(row));
+    if (old >= 0 && now.site.at(row) >= 0 && isAlike(before, old, now, row))
+      next[row] = (counts[old] as number) + 1;
   }
+  return next;
+}
+
+/** All that was not the same often enough; and that of which somebody who awaits it does not hold together. */
+function changingIn(picture: Picture, times: Uint8Array, least: number): Uint8Array<ArrayBuffer> {
+  const changing = new Uint8Array(times.length);
+  for (let row = 0; row < changing.length; row++)
+    if ((times[row] as number) < least || hasTornAwaiter(picture, row)) changing[row] = 1;
+  return changing;
 }
 
 /** Whether one that awaits a function did not hold together: it is not known then who that is. */

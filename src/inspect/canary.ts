@@ -45,10 +45,10 @@ function settleDown(): void {
   }
 }
 
-/** The addresses of the canaries in a picture, and of those around them. */
-export function canariesIn(picture: Picture, url: string): number[] {
+/** The heaps in which the canaries of a picture are, and those around them. */
+export function heapsOfCanaries(picture: Picture, url: string): number[] {
   const isOne = picture.sites.map((site) => isNamed(site, NAME, url) || isNamed(site, CAGE, url));
-  return rowsAt(picture, isOne).map((row) => picture.index.addressOf(row));
+  return rowsAt(picture, isOne).map((row) => picture.owner.at(row));
 }
 
 /** Whether one of the canaries in a picture was read as what it is: name, file, line, column, and who awaits it. */

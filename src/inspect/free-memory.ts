@@ -1,4 +1,4 @@
-import { CHUNK, chunkOf, heapOfChunk } from "./chunks.ts";
+import { CHUNK, chunkOf, FROM_PAGE, heapOfChunk, TO_PAGE } from "./chunks.ts";
 import type { Heap } from "./heap.ts";
 
 /*
@@ -8,9 +8,6 @@ import type { Heap } from "./heap.ts";
  * from the memory in use.
  */
 
-/** `MemoryChunk::Flag` (src/heap/memory-chunk.h): the halves of the young generation. */
-export const FROM_PAGE = 1 << 3;
-export const TO_PAGE = 1 << 4;
 /**
  * How far before the heap `IsolateData` may begin, which has the two places where V8 allocates, of the young and of the
  * old generation: `LinearAllocationArea`, three words each, start, top and limit (src/heap/linear-allocation-area.h).
@@ -65,19 +62,29 @@ export class FreeMemory {
 
   /** Whether what looks like an object is none any more, or never was: a copy of one outside of its map's heap. */
   has(address: number, map: number): boolean {
-    const chunk = chunkOf(address);
-    if (chunk !== this.#chunk) {
-      this.#chunk = chunk;
-      this.#owner = this.#ownerOf(chunk);
-      this.#free = this.#owner > 0 ? this.#read(chunk, this.#owner) : ALL;
-    }
-    const { isAll, reserved, blocks } = this.#free;
-    return (
-      isAll ||
-      this.#owner !== this.#ownerOf(chunkOf(map)) ||
-      reserved.some(({ from, to }) => from <= address && address < to) ||
-      isIn(blocks, address)
-    );
+    this.#look(chunkOf(address));
+    return this.#free.isAll || this.#owner !== this.#ownerOf(chunkOf(map)) || this.#isIn(address);
+  }
+
+  /**
+   * Whether that is so of an object that was in use a moment ago. Its chunk may only just not be in a list: chunks change
+   * lists during a collection.
+   */
+  hasLost(address: number): boolean {
+    this.#look(chunkOf(address));
+    return !(this.#owner > 0) || (!this.#free.isAll && this.#isIn(address));
+  }
+
+  #look(chunk: number): void {
+    if (chunk === this.#chunk) return;
+    this.#chunk = chunk;
+    this.#owner = this.#ownerOf(chunk);
+    this.#free = this.#owner > 0 ? this.#read(chunk, this.#owner) : ALL;
+  }
+
+  #isIn(address: number): boolean {
+    const { reserved, blocks } = this.#free;
+    return reserved.some(({ from, to }) => from <= address && address < to) || isIn(blocks, address);
   }
 
   #ownerOf(chunk: number): number {

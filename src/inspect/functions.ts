@@ -33,6 +33,11 @@ export interface FunctionInfo {
   readonly positions: SourcePositions | undefined;
 }
 
+/** Whether an offset is one in the bytecode of a function. */
+export function isInside({ bytecodeLength }: FunctionInfo, bytecodeOffset: number): boolean {
+  return bytecodeOffset >= 0 && bytecodeOffset < bytecodeLength;
+}
+
 /** What is known of functions and scripts, read once for each, if no reference on the way was adrift. */
 export class Functions {
   readonly #heap: Heap;
@@ -48,8 +53,8 @@ export class Functions {
   /** What a closure is made of; undefined where a part of it does not look as it should. */
   of(closure: number): FunctionInfo | undefined {
     const heap = this.#heap;
-    if (!heap.isFunction(closure)) return undefined;
-    const shared = heap.word(closure, heap.layout.fields.functionShared);
+    if (!heap.isFunction(heap.noted(closure))) return undefined;
+    const shared = heap.follow(closure, heap.layout.fields.functionShared);
     const known = this.#functions.get(shared);
     if (known !== undefined) return known;
     const { adrift } = heap;
@@ -65,7 +70,11 @@ export class Functions {
 
   /** The place of the instruction at which a closure stands, by the offset in its bytecode. */
   placeOf(info: FunctionInfo, bytecodeOffset: number): Place | undefined {
-    const position = info.positions && positionAt(info.positions, bytecodeOffset);
+    // What is torn may lead to the bytecode of another function: no line is better than one of that.
+    const position =
+      info.positions && isInside(info, bytecodeOffset)
+        ? positionAt(info.positions, bytecodeOffset)
+        : undefined;
     return position === undefined ? undefined : placeIn(info.script, position);
   }
 
@@ -119,7 +128,7 @@ export class Functions {
   #scriptOf(shared: number): number | undefined {
     const heap = this.#heap;
     const { script } = heap.layout.types;
-    const direct = heap.word(shared, heap.layout.fields.sharedScript);
+    const direct = heap.follow(shared, heap.layout.fields.sharedScript);
     if (heap.typeOf(direct) === script) return direct;
     if (heap.layout.areScopeFlagsSmi && heap.typeOf(direct) > 0) {
       for (let offset = 8; offset < 64; offset += 8) {
@@ -141,7 +150,7 @@ export class Functions {
   #bytecodeOf(shared: number): number | undefined {
     const heap = this.#heap;
     const { bytecode, code, interpreterData } = heap.layout.types;
-    let data = heap.word(shared, FUNCTION_DATA);
+    let data = heap.follow(shared, FUNCTION_DATA);
     for (let step = 0; step < 3; step++) {
       const type = heap.typeOf(data);
       if (type === bytecode) return data;

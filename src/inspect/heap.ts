@@ -125,8 +125,8 @@ export class Heap {
       const type = this.typeOf(next);
       if (type < 0 || type >= FIRST_NON_STRING || open.length > 100_000) return undefined;
       const representation = type & REPRESENTATION_MASK;
-      if (representation === CONS) open.push(this.word(next, 24), this.word(next, 16));
-      else if (representation === THIN) open.push(this.word(next, 16));
+      if (representation === CONS) open.push(this.follow(next, 24), this.follow(next, 16));
+      else if (representation === THIN) open.push(this.follow(next, 16));
       else {
         const part = this.#flat(next, type, left);
         if (part === undefined) return undefined;
@@ -148,7 +148,10 @@ export class Heap {
         return this.#characters(this.word(object, 24), Math.min(length, limit), type);
       case SLICED: {
         const from = this.smi(object, 24);
-        return this.string(this.word(object, 16), from + Math.min(length, limit))?.slice(from, from + length);
+        return this.string(this.follow(object, 16), from + Math.min(length, limit))?.slice(
+          from,
+          from + length,
+        );
       }
       default:
         return undefined;

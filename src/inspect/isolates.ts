@@ -1,4 +1,4 @@
-import { CHUNK, chunkOf } from "./chunks.ts";
+import { CHUNK } from "./chunks.ts";
 import type { Heap } from "./heap.ts";
 import { heapChunks } from "./heap-chunks.ts";
 import { mappings } from "./mappings.ts";
@@ -19,7 +19,6 @@ export class Isolates {
   /** Addresses of V8's `Heap` objects, that of the main thread first. */
   readonly #heaps: readonly number[];
   readonly #chunks: ReadonlyMap<number, readonly number[]>;
-  readonly #byChunk = new Map<number, number>();
 
   /** Goes over all chunks of all heaps. */
   constructor(heap: Heap) {
@@ -28,8 +27,6 @@ export class Isolates {
     const heaps = [...this.#chunks.keys()];
     const main = heaps.find((one) => this.#isOnMainStack(one));
     this.#heaps = heaps.toSorted((a, b) => Number(b === main) - Number(a === main) || a - b);
-    for (const [one, chunks] of this.#chunks)
-      for (const chunk of chunks) this.#byChunk.set(chunk, this.#heaps.indexOf(one));
   }
 
   /** How many there are; none where this is not the layout of V8's heap. */
@@ -37,9 +34,10 @@ export class Isolates {
     return this.#heaps.length;
   }
 
-  /** In which isolate an object is; undefined where its place is in no heap: then it is a copy of one, in a buffer. */
-  of(object: number): number | undefined {
-    return this.#byChunk.get(chunkOf(object));
+  /** Which isolate a heap belongs to; undefined for what is no heap. */
+  of(owner: number): number | undefined {
+    const index = this.#heaps.indexOf(owner);
+    return index < 0 ? undefined : index;
   }
 
   /** Whether there is an object in each heap whose map is a map. */

@@ -13,18 +13,17 @@ export function toGraph(
   isolates: Isolates,
   readers: ReadonlySet<number | undefined>,
 ): GraphColumns {
-  const kinds = new Kinds(picture.sites, isolates);
+  const kinds = new Kinds(picture.sites);
   const kind = Column.ofNumbers();
   const task = Column.ofNumbers();
   const rows = new Int32Array(changing.length).fill(LEFT_OUT);
   for (let row = 0; row < rows.length; row++) {
     const site = picture.site.at(row);
     if (site < 0) continue;
-    const isolate = isolates.of(picture.index.addressOf(row));
-    // What is not in the heap of its map is a copy, in a buffer of whoever reads memory.
-    if (isolate === undefined || readers.has(isolate) || isolate !== kinds.isolateOf(site)) continue;
+    const isolate = isolates.of(picture.owner.at(row));
+    if (isolate === undefined || readers.has(isolate)) continue;
     rows[row] = kind.length;
-    kind.push(kinds.of(site, changing[row] === 1));
+    kind.push(kinds.of(site, isolate, changing[row] === 1));
     task.push(picture.task.at(row));
   }
   const starts = Column.ofNumbers();
@@ -51,28 +50,24 @@ export function toGraph(
 class Kinds {
   readonly all: Kind[] = [];
   readonly #sites: readonly Site[];
-  readonly #isolates: readonly (number | undefined)[];
   /** Two for each site: of functions that stayed the same, and of those that did not. */
   readonly #numbers: Int32Array;
   readonly #realms: number[] = [];
 
-  constructor(sites: readonly Site[], isolates: Isolates) {
+  constructor(sites: readonly Site[]) {
     this.#sites = sites;
-    this.#isolates = sites.map(({ map }) => isolates.of(map));
     this.#numbers = new Int32Array(sites.length * 2).fill(-1);
   }
 
-  isolateOf(site: number): number | undefined {
-    return this.#isolates[site];
-  }
-
-  of(site: number, isChanging: boolean): number {
+  /** All functions of a site are in one isolate, which is that of their map. */
+  of(site: number, isolate: number, isChanging: boolean): number {
     const at = site * 2 + Number(isChanging);
-    if (this.#numbers[at] === -1) this.#numbers[at] = this.all.push(this.#make(site, isChanging)) - 1;
+    if (this.#numbers[at] === -1)
+      this.#numbers[at] = this.all.push(this.#make(site, isolate, isChanging)) - 1;
     return this.#numbers[at] as number;
   }
 
-  #make(number: number, isChanging: boolean): Kind {
+  #make(number: number, isolate: number, isChanging: boolean): Kind {
     const site = this.#sites[number] as Site;
     const { name, isGenerator, place, path, info } = site;
     let realm = this.#realms.findIndex((one) => Object.is(one, site.realm));
@@ -86,7 +81,7 @@ class Kinds {
       script: info.script,
       place,
       path,
-      isolate: this.#isolates[number] as number,
+      isolate,
       realm,
       isChanging,
     };

@@ -1,7 +1,7 @@
 import { readInAgreement } from "./agreement.ts";
 import type { Agreed } from "./agreement.ts";
 import type { TaskLines } from "./await-line.ts";
-import { canariesIn, isCanaryRight } from "./canary.ts";
+import { heapsOfCanaries, isCanaryRight } from "./canary.ts";
 import type { Dump } from "./dump.ts";
 import { openDump } from "./flat-dump.ts";
 import type { FlatDump } from "./flat-dump.ts";
@@ -124,7 +124,7 @@ function toReading(target: Target, agreed: Agreed, stops: readonly number[]): Re
   const readers = new Set<number | undefined>();
   if (pid === "self") {
     if (!isCanaryRight(agreed.picture, CANARY)) refuseWrongCanary();
-    for (const address of canariesIn(agreed.picture, CANARY)) readers.add(isolates.of(address));
+    for (const owner of heapsOfCanaries(agreed.picture, CANARY)) readers.add(isolates.of(owner));
   }
   const graph = toGraph(agreed, isolates, readers);
   // What was read of the isolates may be of a process that was just ending.

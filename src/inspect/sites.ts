@@ -77,7 +77,7 @@ class SitesInPicture {
     this.#sites = sites;
   }
 
-  /** The number of the site of a suspended function; -1 where its words lead to no function. */
+  /** The number of the site of a suspended function; -1 where its words lead to no function, or to some other one. */
   of(one: Suspended, path: string | undefined): number {
     const info = this.#functions.of(one.closure);
     if (info === undefined) return -1;

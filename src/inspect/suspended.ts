@@ -122,8 +122,11 @@ function smiAt(words: Uint32Array, i: number, offset: number): number {
   return (words[i + offset / 4 + 1] as number) | 0;
 }
 
-/** Finds every suspended async function and async generator in the heaps of a process. */
-export function scan(heap: Heap): SuspendedFunctions {
+/**
+ * Finds every suspended async function and async generator in the heaps of a process; those that were `known` before
+ * are looked at, too, wherever the search met them or not.
+ */
+export function scan(heap: Heap, known: Iterable<number> = []): SuspendedFunctions {
   const free = new FreeMemory(heap);
   const found = new SuspendedFunctions(heap);
   const buffer = Buffer.allocUnsafeSlow(CHUNK + SIZE);
@@ -142,6 +145,7 @@ export function scan(heap: Heap): SuspendedFunctions {
       }
     }
   }
+  for (const address of known) if (!free.hasLost(address)) found.find(address);
   return found;
 }
 

@@ -2,7 +2,9 @@ import type { Agreed } from "./agreement.ts";
 import { InspectError } from "./errors.ts";
 import type { Heap } from "./heap.ts";
 import type { Isolates } from "./isolates.ts";
+import { isInside } from "./functions.ts";
 import { countSeen } from "./picture.ts";
+import type { Picture } from "./picture.ts";
 import { offsetOf } from "./scripts.ts";
 import type { Site } from "./sites.ts";
 
@@ -13,32 +15,32 @@ const MAX_BEFORE = 2000;
  * Looks at whether what was read can be true of a V8 as the table has it. Throws `InspectError` (`HF_LAYOUT_MISMATCH`):
  * a wrong line is worse than none.
  */
-export function verify(heap: Heap, isolates: Isolates, { picture, changing, wasIdle }: Agreed): void {
+export function verify(heap: Heap, isolates: Isolates, { picture, changing }: Agreed): void {
   if (isolates.count === 0) throw mismatch("no heap of V8 was found where it should be");
   if (!isolates.hasMaps()) throw mismatch("its heap holds no maps that describe themselves");
   // Each candidate goes from the function to what its closures share, to its script and to its bytecode.
   const { length } = picture.index;
   const torn = length - countSeen(picture);
-  // While a collection moves everything, all but one may have been torn.
-  if (wasIdle ? torn * 2 > length : torn > 0 && torn === length)
+  const sure = sitesOf(picture, (row) => changing[row] === 0);
+  // While a collection moves everything, many may have been torn.
+  if (sure.length === 0 && torn * 2 > length)
     throw mismatch(`of ${length} suspended functions, ${torn} lead to no script or no bytecode`);
-  const sure = sureSites({ picture, changing });
   // A collection may have moved some of the maps since: async generators have one for each closure.
   const mapless = sure.filter(({ map }) => !isMetaMap(heap, heap.word(map, 0)));
   if (mapless.length * 2 > sure.length)
     throw mismatch(`the map of ${nameOf(mapless[0]?.info.name ?? "")} is none`);
-  for (const { bytecodeOffset, info } of sure) {
-    if (!(bytecodeOffset >= 0 && bytecodeOffset < info.bytecodeLength))
-      throw mismatch(`${nameOf(info.name)} stands outside of its bytecode`);
-  }
+  const seen = sitesOf(picture, () => true);
+  const outside = seen.filter(({ info, bytecodeOffset }) => !isInside(info, bytecodeOffset));
+  if (outside.length * 2 > seen.length)
+    throw mismatch(`${nameOf(outside[0]?.info.name ?? "")} stands outside of its bytecode`);
   refuseStrangePlaces(sure);
 }
 
-/** The sites at which a function stands that stayed the same. */
-function sureSites({ picture, changing }: Pick<Agreed, "picture" | "changing">): Site[] {
+/** The sites of those functions in a picture that are wanted, by row. */
+function sitesOf({ site, sites }: Picture, isWanted: (row: number) => boolean): Site[] {
   const numbers = new Set<number>();
-  for (let row = 0; row < changing.length; row++) if (changing[row] === 0) numbers.add(picture.site.at(row));
-  return [...numbers].flatMap((number) => picture.sites[number] ?? []);
+  for (let row = 0; row < site.length; row++) if (isWanted(row)) numbers.add(site.at(row));
+  return [...numbers].flatMap((number) => sites[number] ?? []);
 }
 
 /** A map's map is its own map. */

@@ -22,6 +22,7 @@ export interface WatchOptions {
   readonly linesEvery?: Duration | false;
 }
 
+/** When a task is `overdue`. */
 export interface OverdueOptions {
   /** How many times longer than 99 of 100 tasks of its name. @default 10 */
   readonly factor?: number;
@@ -31,6 +32,7 @@ export interface OverdueOptions {
   readonly atLeast?: Duration;
 }
 
+/** When tasks of one name are `growing`. */
 export interface GrowingOptions {
   /** So many times in a row must there be more. @default 5 */
   readonly windows?: number;
