@@ -22,11 +22,11 @@ export function functionNameIn(heap: Heap, scope: number): string {
   if (at === undefined) return "";
   const { hasName, hasInferred } = fieldsOf(heap, scope);
   if (hasName) {
-    const name = heap.string(heap.word(scope, at), MAX_NAME);
+    const name = heap.string(heap.follow(scope, at), MAX_NAME);
     if (name !== undefined && name !== "") return name;
   }
   if (!hasInferred) return "";
-  return heap.string(heap.word(scope, at + (hasName ? NAME_SIZE : 0)), MAX_NAME) ?? "";
+  return heap.string(heap.follow(scope, at + (hasName ? NAME_SIZE : 0)), MAX_NAME) ?? "";
 }
 
 /** Where the text of a function begins in its script: at its parameters, or at the `async` of an arrow function. */
