@@ -10,7 +10,7 @@ import { cruise, type ICruiseResult, type IForbiddenRuleType } from "dependency-
 const rooms: Record<string, { imports?: string[]; whenUsed?: string[] }> = {
   "src/core": {},
   "src/inspect": {},
-  "src/process": { imports: ["src/core", "src/watch"], whenUsed: ["src/inspect"] },
+  "src/process": { imports: ["src/core", "src/watch"], whenUsed: ["src/inspect", "src/agent"] },
   "src/watch": { imports: ["src/core"], whenUsed: ["src/inspect"] },
   "src/jobs": { imports: ["src/core"], whenUsed: ["src/inspect"] },
   "src/threads": { imports: ["src/core"] },

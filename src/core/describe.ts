@@ -75,7 +75,7 @@ function countChildren(node: TaskNode): number {
 }
 
 /** Its children, those of its hidden blocks, and those of its group. */
-function visibleChildren(node: TaskNode): TaskNode[] {
+export function visibleChildren(node: TaskNode): TaskNode[] {
   const found: TaskNode[] = [];
   const open = [node];
   for (let task = open.pop(); task !== undefined; task = open.pop()) {
@@ -127,7 +127,7 @@ export function attemptOf(node: TaskNode): number {
 }
 
 /** An ended task as plain data, from its record. */
-function recordInfo(record: TaskRecord): TaskInfo {
+export function recordInfo(record: TaskRecord): TaskInfo {
   const above = record.parentPath ?? scopePath(record.scope);
   return describe(record, `${above}/${record.name}`, terminalName(record.state), record.endedAt, 0);
 }
@@ -269,6 +269,6 @@ function emptyTree(scope: ScopeNode): OpenTree {
 }
 
 /** These tasks; for a hidden one, what runs in it. */
-function visible(tasks: readonly TaskNode[]): TaskNode[] {
+export function visible(tasks: readonly TaskNode[]): TaskNode[] {
   return tasks.flatMap((task) => ((task.flags & HIDDEN) === 0 ? [task] : visibleChildren(task)));
 }

@@ -26,6 +26,12 @@ export interface MainOptions extends Omit<RootOptions, "concurrency" | "queue" |
   readonly signals?: readonly SignalName[];
   /** What the watch over the tasks is asked for; `false`: none. @default {} */
   readonly watch?: WatchOptions | false;
+  /**
+   * Whether `holdfast ps`, `tree`, `cancel` and the like, run by the same user, see this process: through a socket in a
+   * folder that only that user can reach.
+   * @default true
+   */
+  readonly agent?: boolean;
 }
 
 const DRAIN = "20s";
@@ -61,7 +67,15 @@ export async function main(
   body: (app: Scope) => unknown,
   options: MainOptions = {},
 ): Promise<void> {
-  const { drain = DRAIN, grace = GRACE, notReadyFor = 0, signals, watch: watching = {}, ...root } = options;
+  const {
+    drain = DRAIN,
+    grace = GRACE,
+    notReadyFor = 0,
+    signals,
+    agent = true,
+    watch: watching = {},
+    ...root
+  } = options;
   const limits = {
     drain: toMs(drain, "drain"),
     grace: toMs(grace, "grace"),
@@ -72,6 +86,7 @@ export async function main(
       throw badOption(bound, (root as Record<string, unknown>)[bound], "none: bound a scope inside");
   }
   if (typeof body !== "function") throw badOption("body", body, "a function");
+  if (typeof agent !== "boolean") throw badOption("agent", agent, "true or false");
   const stopSignals = toStopSignals(signals);
   if (!isMainThread) {
     throw Object.assign(
@@ -95,6 +110,7 @@ export async function main(
     signals: stopSignals,
     ignoresHangup: isHangupToBeIgnored(signals),
     watch: watching === false ? undefined : watch(scope, watching),
+    hasAgent: agent,
   });
   await program.run(body);
 }

@@ -7,6 +7,7 @@ import type { Scope } from "../core/types.ts";
 import type { Outcome } from "../core/words.ts";
 import type { TaskLines } from "../inspect/await-line.ts";
 import type { Watch } from "../watch/watch.ts";
+import type { Agent } from "../agent/agent.ts";
 import { Account } from "./account.ts";
 import { registry } from "./copies.ts";
 import type { Interruption } from "./copies.ts";
@@ -15,6 +16,7 @@ import type { EndResult, Limits } from "./ending.ts";
 import { Guard } from "./guard.ts";
 import { KeepAlive } from "./keep-alive.ts";
 import { exitQuietly, guardWords, sayLastWords } from "./last-resort.ts";
+import { beSeen } from "./seen.ts";
 import { ignoreHangup, onSignals } from "./stop-signals.ts";
 import type { StopSignal } from "./stop-signals.ts";
 import { hintOf, isTerminal, say } from "./words.ts";
@@ -26,6 +28,7 @@ export interface ProgramSettings {
   readonly signals: readonly StopSignal[];
   readonly ignoresHangup: boolean;
   readonly watch: Watch | undefined;
+  readonly hasAgent: boolean;
 }
 
 /** A second signal counts from here on: a terminal under npm delivers one Ctrl-C twice. */
@@ -46,6 +49,7 @@ export class Program {
   /** Undoes what was hung on the process. */
   readonly #undo: (() => void)[] = [];
   #guard: Guard | undefined;
+  #agent: Promise<Agent | undefined> | undefined;
   #firstSignalAt: number | undefined;
   /** Set once the process is told to exit. */
   #exitCode: number | undefined;
@@ -75,7 +79,9 @@ export class Program {
 
   /** Resolves when nothing is left to do; where the process is told to exit, it never does. */
   async run(body: (app: Scope) => unknown): Promise<void> {
-    const { limits, signals } = this.#settings;
+    const { limits, signals, hasAgent } = this.#settings;
+    // Not waited for: nothing of the program depends on whether it can be seen.
+    if (hasAgent) this.#agent = beSeen(this.#scope);
     // Before the body: it may be the body that blocks.
     this.#guard = await Guard.start({
       signals: signals.map(({ name, number }) => [name, number] as const),
@@ -222,6 +228,8 @@ export class Program {
     delete own.main;
     delete own.interrupt;
     await this.#guard?.stop();
+    const agent = await this.#agent;
+    await agent?.close();
     this.#finish();
   }
 }

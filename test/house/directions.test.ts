@@ -43,9 +43,10 @@ test("arrows that the design draws are allowed", async () => {
         "src/watch/x.ts": usesLater("../inspect/x.ts"),
         "src/index.ts": `${uses("./core/x.ts")}\nexport const z = (): Promise<unknown> => import("./watch/x.ts");`,
         "src/agent/x.ts": uses("../watch/x.ts").replace("x }", "y as x }"),
+        "src/process/seen.ts": usesLater("../agent/x.ts"),
       }),
     ),
-  ).toEqual({ modules: 8, violations: [] });
+  ).toEqual({ modules: 9, violations: [] });
 });
 
 test.each<[string, Record<string, string>]>([
@@ -69,6 +70,7 @@ test.each<[string, Record<string, string>]>([
   ["core → croner, at once", { "src/core/a.ts": `import { Cron } from "croner";\nexport const y = Cron;` }],
   ["inspect → core", { "src/inspect/a.ts": uses("../core/x.ts"), "src/core/x.ts": core }],
   ["watch → inspect, at once", { "src/watch/a.ts": uses("../inspect/x.ts"), "src/inspect/x.ts": core }],
+  ["process → agent, at once", { "src/process/a.ts": uses("../agent/x.ts"), "src/agent/x.ts": core }],
   ["adapters → process", { "src/adapters/a.ts": uses("../process/x.ts"), "src/process/x.ts": core }],
   ["threads → jobs", { "src/threads/a.ts": usesLater("../jobs/x.ts"), "src/jobs/x.ts": core }],
   ["cli → core", { "src/cli/a.ts": uses("../core/x.ts"), "src/core/x.ts": core }],

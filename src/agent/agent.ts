@@ -1,0 +1,118 @@
+import { chmodSync } from "node:fs";
+import type { Server } from "node:http";
+import { outside } from "../core/context.ts";
+import { kinds } from "../core/events.ts";
+import type { FindingEvent, ScopeEvent } from "../core/info.ts";
+import { scopeViewOf } from "../core/group-scope.ts";
+import { ScopeView } from "../core/scope-view.ts";
+import type { Scope } from "../core/types.ts";
+import type { Listen } from "./event-stream.ts";
+import { isAnswered, makeFolder, runtimeFolder, socketOf, unlinkSocket } from "./folder.ts";
+import { LoopMeter } from "./loop-meter.ts";
+import { Roots } from "./roots.ts";
+import { serverOf } from "./server.ts";
+
+/** Options of `startAgent`. */
+export interface AgentOptions {
+  /** What the process goes by: unique names are easier to ask for. */
+  readonly name: string;
+  /** What it tells of. @default every root scope of this copy of holdfast */
+  readonly scope?: Scope;
+  /** What the watch holds to be wrong. @default nothing */
+  readonly findings?: () => readonly FindingEvent[];
+  /** Begins the end of the process. @default `requestClose(reason)` of the scopes it tells of */
+  readonly drain?: (reason: string) => void;
+  /** Where its socket is to be. @default the runtime folder of this user */
+  readonly folder?: string;
+  /** How long a stream of events may be silent, in ms. @default 15_000 */
+  readonly heartbeat?: number;
+  /** How many events wait for a slow reader of them. @default 1_000 */
+  readonly buffer?: number;
+}
+
+/** What answers questions about this process, from other processes of the same user. */
+export interface Agent {
+  /** The path of its socket; of its pipe, on Windows. */
+  readonly socket: string;
+  /** Cuts off who is connected, and removes the socket. */
+  close(): Promise<void>;
+}
+
+/**
+ * Answers questions about this process: HTTP on a unix socket that only the same user can reach. It keeps no process
+ * alive, and costs nothing while nobody asks.
+ *
+ * @throws FolderError (as a rejection) where other users could reach the socket; what `listen` throws; Error where an
+ * agent runs in this process already.
+ */
+export async function startAgent(options: AgentOptions): Promise<Agent> {
+  const { name, scope, findings = () => [], folder = runtimeFolder() } = options;
+  const { heartbeat = 15_000, buffer = 1_000 } = options;
+  const roots = new Roots(scope === undefined ? undefined : ScopeView.nodeOf(scope));
+  const drain =
+    options.drain ??
+    ((reason: string): void => {
+      for (const node of roots.nodes) scopeViewOf(node).requestClose(reason);
+    });
+  const listen = scope === undefined ? listenToAll : listenTo(scope);
+  const meter = new LoopMeter();
+  const socket = socketOf(process.pid, folder);
+  makeFolder(folder);
+  if (await isAnswered(socket)) throw new Error(`an agent listens on ${socket} already`);
+  // Nobody answers there, and it has our pid: it is of an earlier process.
+  if (process.platform !== "win32") unlinkSocket(socket);
+  // Outside of whatever task starts it: what it does later is nobody's.
+  const server = outside(() => serverOf({ name, roots, findings, drain, listen, meter, heartbeat, buffer }));
+  await outside(() => open(server, socket));
+  const onExit = (): void => remove(socket);
+  process.once("exit", onExit);
+  return {
+    socket,
+    close: () => {
+      process.off("exit", onExit);
+      return close(server, socket);
+    },
+  };
+}
+
+function open(server: Server, socket: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(socket, () => {
+      server.off("error", reject);
+      server.unref();
+      // The folder keeps others out already; this is for who moves the socket elsewhere.
+      if (process.platform !== "win32") chmodSync(socket, 0o600);
+      resolve();
+    });
+  });
+}
+
+function close(server: Server, socket: string): Promise<void> {
+  return new Promise((resolve) => {
+    // Node removes the socket when it closes the server.
+    server.close(() => {
+      remove(socket);
+      resolve();
+    });
+    server.closeAllConnections();
+  });
+}
+
+function remove(socket: string): void {
+  if (process.platform !== "win32") unlinkSocket(socket);
+}
+
+function listenTo(scope: Scope): Listen {
+  return (type, listener) => scope.on(type, listener);
+}
+
+/** Through the diagnostics channels, which hear of every root. */
+const listenToAll: Listen = (type, listener) => {
+  const { channel } = kinds[type];
+  const own = (event: unknown): void => listener(event as ScopeEvent);
+  channel.subscribe(own);
+  return () => {
+    channel.unsubscribe(own);
+  };
+};

@@ -1,0 +1,117 @@
+import { familyOfScope } from "../core/walk.ts";
+import {
+  describeStats,
+  recordInfo,
+  scopePath,
+  scopeState,
+  taskInfo,
+  taskPath,
+  totalOf,
+} from "../core/describe.ts";
+import { roots } from "../core/roots.ts";
+import type { ScopeNode } from "../core/scope-node.ts";
+import { HIDDEN, isTerminal, stateName, stateOf, terminalName, WAITING } from "../core/task-node.ts";
+import type { TaskNode } from "../core/task-node.ts";
+import type { ScopeStats, TaskInfo } from "../core/info.ts";
+import type { ScopeState } from "../core/words.ts";
+import type { TaskCounts } from "./answers.ts";
+import type { TaskRecord } from "../core/ledger.ts";
+
+/** What is asked of a list of tasks. */
+export interface TaskFilter {
+  readonly state: string | undefined;
+  readonly name: string | undefined;
+  readonly limit: number;
+}
+
+/** The root scopes that an agent tells of, and what is in them. */
+export class Roots {
+  readonly #own: ScopeNode | undefined;
+
+  /** Of one scope, or of all roots that are open at the time. */
+  constructor(own: ScopeNode | undefined) {
+    this.#own = own;
+  }
+
+  get nodes(): ScopeNode[] {
+    return this.#own === undefined ? [...roots] : [this.#own];
+  }
+
+  states(): { path: string; state: ScopeState }[] {
+    return this.nodes.map((node) => ({ path: scopePath(node), state: scopeState(node) }));
+  }
+
+  stats(): ScopeStats[] {
+    return this.nodes.map(describeStats);
+  }
+
+  counts(): TaskCounts {
+    const sum = { live: 0, waiting: 0, spawned: 0, succeeded: 0, failed: 0, cancelled: 0, lost: 0, abandoned: 0, late: 0 }; // prettier-ignore
+    for (const task of this.#live()) {
+      sum.live++;
+      if (stateOf(task) === WAITING) sum.waiting++;
+    }
+    for (const tally of this.nodes.map(totalOf)) {
+      sum.spawned += tally.spawned;
+      sum.succeeded += tally.succeeded;
+      sum.failed += tally.failed;
+      sum.cancelled += tally.cancelled;
+      sum.lost += tally.lost;
+      sum.abandoned += tally.abandoned;
+      sum.late += tally.late;
+    }
+    return sum;
+  }
+
+  /** The live tasks, then the records, and whether there are more. Only those that are shown are described. */
+  list({ state, name, limit }: TaskFilter): { tasks: TaskInfo[]; more: boolean } {
+    const tasks: TaskInfo[] = [];
+    const isWanted = (task: TaskNode | TaskRecord, itsState: string): boolean =>
+      (state === undefined || state === itsState) && (name === undefined || name === task.name);
+    for (const task of this.#live()) {
+      if (!isWanted(task, stateName(task))) continue;
+      if (tasks.length === limit) return { tasks, more: true };
+      tasks.push(taskInfo(task));
+    }
+    for (const record of this.#records()) {
+      if (!isWanted(record, terminalName(record.state))) continue;
+      if (tasks.length === limit) return { tasks, more: true };
+      tasks.push(recordInfo(record));
+    }
+    return { tasks, more: false };
+  }
+
+  /** The live tasks with this id (each root counts its own), or at this path. */
+  find(which: number | string): TaskNode[] {
+    if (typeof which === "number") return this.#live().filter((task) => task.id === which);
+    const name = which.slice(which.lastIndexOf("/") + 1);
+    // A name may hold a slash: whether it is the end of the path is asked first, as that costs nothing.
+    return this.#live().filter(
+      (task) => (task.name === name || task.name.endsWith(`/${name}`)) && taskPath(task) === which,
+    );
+  }
+
+  /** The records of the tasks with this id, or at this path. */
+  findRecords(which: number | string): TaskInfo[] {
+    const found: TaskInfo[] = [];
+    for (const record of this.#records()) {
+      if (typeof which === "number" && record.id !== which) continue;
+      const info = recordInfo(record);
+      if (typeof which === "number" || info.path === which) found.push(info);
+    }
+    return found;
+  }
+
+  #live(): TaskNode[] {
+    return this.nodes.flatMap((node) =>
+      familyOfScope(node).tasks.filter((task) => (task.flags & HIDDEN) === 0 && !isTerminal(task)),
+    );
+  }
+
+  *#records(): Generator<TaskRecord> {
+    for (const node of this.nodes) {
+      // All roots of the process, or one of them: never a scope within.
+      yield* node.ledger.records();
+    }
+  }
+}
