@@ -50,6 +50,7 @@ for (const { from, to, options } of bundles) {
 }
 chmodSync(join(dist, "cli/holdfast.cjs"), 0o755);
 copyFileSync(join(root, "src/inspect/dump.schema.json"), join(dist, "inspect/dump.schema.json"));
+copyFileSync(join(root, "src/agent/openapi.json"), join(dist, "agent/openapi.json"));
 
 /** The packages of which something is in a bundle. */
 function packagesOf(inputs: readonly string[]): string[] {

@@ -48,12 +48,18 @@ function find(request: IncomingMessage): { route: Route; question: Question } {
   });
   const found = here.find(({ route }) => route.method === method);
   if (found !== undefined) return { route: found.route, question: new Question(request, url, found.params) };
-  const [other] = here;
-  if (other !== undefined)
-    throw new Refusal("HF_WRONG_METHOD", `${url.pathname} is to be asked with ${other.route.method}`, {
-      routes: routeInfos,
-    });
+  if (here.length > 0) throw new WrongMethod(url.pathname, here.map(({ route }) => route.method).join(", "));
   throw new Refusal("HF_NO_ROUTE", `there is no ${url.pathname}`, { routes: routeInfos });
+}
+
+/** A route that is there, but is not asked like that. */
+class WrongMethod extends Refusal {
+  readonly allowed: string;
+
+  constructor(path: string, allowed: string) {
+    super("HF_WRONG_METHOD", `${path} is to be asked with ${allowed}`, { routes: routeInfos });
+    this.allowed = allowed;
+  }
 }
 
 function toUrl(target: string): URL {
@@ -88,8 +94,7 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: unkno
       : new Refusal("HF_AGENT_DEFECT", `this is a defect of holdfast: ${String((error as Error)?.stack)}`);
   // What is left of a body that was not read to its end is not another request.
   if (!request.complete) response.setHeader("connection", "close");
-  if (refusal.code === "HF_WRONG_METHOD")
-    response.setHeader("allow", [...new Set(refusal.more.routes?.map(({ method }) => method))].join(", "));
+  if (refusal instanceof WrongMethod) response.setHeader("allow", refusal.allowed);
   const { code, message, more } = refusal;
   sendJson(response, statuses[code], { error: { code, message, ...more } } satisfies RefusalAnswer);
 }
