@@ -1,4 +1,4 @@
-import type { FindingEvent, ScopeEvent, ScopeEventName, ScopeStats, TaskInfo } from "../core/info.ts";
+import type { FindingEvent, ScopeEventName, ScopeEventOf, ScopeStats, TaskInfo } from "../core/info.ts";
 import type { Attributes } from "../core/options.ts";
 import type { ScopeState } from "../core/words.ts";
 
@@ -13,6 +13,8 @@ export const SCHEMA = 1;
 /** Every answer begins with it. */
 export interface Answer {
   readonly schema: typeof SCHEMA;
+  /** When it was told, in ms since the epoch, by the clock from which all other times are. */
+  readonly at: number;
 }
 
 /** A route as `GET /` lists it. */
@@ -158,6 +160,24 @@ export interface DrainAnswer extends Answer {
   readonly draining: readonly string[];
 }
 
+/** The answers in JSON, by path. */
+interface Answers {
+  readonly "/": WelcomeAnswer;
+  readonly "/info": InfoAnswer;
+  readonly "/tree": TreeAnswer;
+  readonly "/tasks": TasksAnswer;
+  readonly "/findings": FindingsAnswer;
+  readonly "/stats": StatsAnswer;
+  readonly "/cancel": CancelAnswer;
+  readonly "/drain": DrainAnswer;
+}
+
+/** What can be asked for JSON. */
+export type AskedPath = keyof Answers | `/tasks/${number}`;
+
+/** What is answered there. */
+export type AnswerOf<P extends AskedPath> = P extends keyof Answers ? Answers[P] : TaskAnswer;
+
 /** What goes wrong with a question. */
 export interface RefusalAnswer {
   readonly error: {
@@ -187,4 +207,4 @@ export interface MissedMessage {
 export type StreamMessage =
   | { readonly event: "hello"; readonly data: HelloMessage }
   | { readonly event: "missed"; readonly data: MissedMessage }
-  | { readonly event: ScopeEventName; readonly data: ScopeEvent };
+  | { [E in ScopeEventName]: { readonly event: E; readonly data: ScopeEventOf<E> } }[ScopeEventName];

@@ -1,5 +1,5 @@
 import type { ServerResponse } from "node:http";
-import { nextTurn } from "../core/clock.ts";
+import { nextTurn, wall } from "../core/clock.ts";
 import type { ScopeEvent, ScopeEventName } from "../core/info.ts";
 import { SCHEMA } from "./answers.ts";
 import type { HelloMessage, MissedMessage } from "./answers.ts";
@@ -45,7 +45,13 @@ export class EventStream {
     });
     this.#stops = options.types.map((type) => listen(type, (event) => this.#take(event)));
     const { name, types } = options;
-    this.#say("hello", { schema: SCHEMA, name, pid: process.pid, types } satisfies HelloMessage);
+    this.#say("hello", {
+      schema: SCHEMA,
+      at: Math.round(wall()),
+      name,
+      pid: process.pid,
+      types,
+    } satisfies HelloMessage);
     response.on("drain", () => this.#onDrain());
     // Of the socket, which nobody has to wait for: a timer of the clock would keep the process alive.
     response.setTimeout(options.heartbeat, () => this.#beat());

@@ -156,12 +156,18 @@ const TICK = 10;
 
 /** When a process began, in ms since the epoch; undefined where there is no `/proc`, or no such process. */
 export function startOf(pid: number): number | undefined {
+  const old = ageOf(pid);
+  return old === undefined ? undefined : Math.round(wall() - old);
+}
+
+/** How old a process is, in ms; undefined where there is no `/proc`, or no such process. */
+export function ageOf(pid: number): number | undefined {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
     // The second field is the name, in parentheses, and may hold anything.
     const ticks = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
     const up = Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]) * 1000;
-    return Math.round(wall() - up + ticks * TICK);
+    return Math.max(0, Math.round(up - ticks * TICK));
   } catch {
     return undefined;
   }

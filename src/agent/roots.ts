@@ -91,6 +91,12 @@ export class Roots {
     );
   }
 
+  /** The live tasks that may have been meant by something that is the path of none. */
+  findLike(text: string): TaskNode[] {
+    const name = text.slice(text.lastIndexOf("/") + 1).toLowerCase();
+    return this.#live().filter((task) => task.name.toLowerCase() === name);
+  }
+
   /** The records of the tasks with this id, or at this path. */
   findRecords(which: number | string): TaskInfo[] {
     const found: TaskInfo[] = [];

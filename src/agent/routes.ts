@@ -10,7 +10,7 @@ import type { TaskNode } from "../core/task-node.ts";
 import type { TaskState } from "../core/words.ts";
 import { SCHEMA } from "./answers.ts";
 import type {
-  CancelAnswer, DrainAnswer, FindingsAnswer, InfoAnswer, RouteInfo, StatsAnswer, TaskAnswer, TasksAnswer, TreeAnswer,
+  Answer, CancelAnswer, DrainAnswer, FindingsAnswer, InfoAnswer, RouteInfo, StatsAnswer, TaskAnswer, TasksAnswer, TreeAnswer,
   WelcomeAnswer,
 } from "./answers.ts"; // prettier-ignore
 import { EventStream } from "./event-stream.ts";
@@ -80,9 +80,14 @@ export const routeInfos: readonly RouteInfo[] = ROUTES.map(({ method, path, does
   does,
 }));
 
+/** How every answer begins. */
+function head(): Answer {
+  return { schema: SCHEMA, at: Math.round(wall()) };
+}
+
 function welcome({ name }: Subject, question: Question): WelcomeAnswer {
   question.allow();
-  return { schema: SCHEMA, name, pid: process.pid, routes: routeInfos };
+  return { ...head(), name, pid: process.pid, routes: routeInfos };
 }
 
 async function info(subject: Subject, question: Question): Promise<InfoAnswer> {
@@ -93,7 +98,7 @@ async function info(subject: Subject, question: Question): Promise<InfoAnswer> {
   const uptimeMs = Math.round(process.uptime() * 1000);
   const { node, v8, uv } = process.versions;
   return {
-    schema: SCHEMA,
+    ...head(),
     name,
     pid: process.pid,
     node,
@@ -134,14 +139,14 @@ function boundsOf(question: Question): { limit: number; each: number } {
 
 function tree({ roots }: Subject, question: Question): TreeAnswer {
   question.allow("limit", "each");
-  return { schema: SCHEMA, roots: scopeBranches(roots.nodes, boundsOf(question)) };
+  return { ...head(), roots: scopeBranches(roots.nodes, boundsOf(question)) };
 }
 
 function tasks({ roots }: Subject, question: Question): TasksAnswer {
   question.allow("limit", "state", "name");
   const state = question.choice("state", STATES);
   const limit = question.number("limit", { fallback: 100, max: 10_000 });
-  return { schema: SCHEMA, ...roots.list({ state, name: question.text("name"), limit }) };
+  return { ...head(), ...roots.list({ state, name: question.text("name"), limit }) };
 }
 
 function oneTask({ roots }: Subject, question: Question): TaskAnswer {
@@ -154,8 +159,8 @@ function oneTask({ roots }: Subject, question: Question): TaskAnswer {
   if (live.length + records.length > 1) throw ambiguous(`the id ${id}`, [...live.map(taskInfo), ...records]);
   const [task] = live;
   const [record] = records;
-  if (task !== undefined) return { schema: SCHEMA, task: taskBranch(task, boundsOf(question)) };
-  if (record !== undefined) return { schema: SCHEMA, task: { ...record, tasks: [], scopes: [] } };
+  if (task !== undefined) return { ...head(), task: taskBranch(task, boundsOf(question)) };
+  if (record !== undefined) return { ...head(), task: { ...record, tasks: [], scopes: [] } };
   throw new Refusal("HF_NO_TASK", `no task has the id ${id}, and none of the newest records has`);
 }
 
@@ -168,12 +173,12 @@ function ambiguous(what: string, candidates: readonly TaskInfo[]): Refusal {
 
 function findings(subject: Subject, question: Question): FindingsAnswer {
   question.allow();
-  return { schema: SCHEMA, findings: subject.findings() };
+  return { ...head(), findings: subject.findings() };
 }
 
 function stats({ roots }: Subject, question: Question): StatsAnswer {
   question.allow();
-  return { schema: SCHEMA, roots: roots.stats() };
+  return { ...head(), roots: roots.stats() };
 }
 
 async function metrics(subject: Subject, question: Question): Promise<TextAnswer> {
@@ -223,7 +228,7 @@ async function cancel({ roots }: Subject, question: Question): Promise<CancelAns
   if (found.length === 0) throw notLive(roots, which, what);
   if (found.length > 1 && !all) throw ambiguous(what, found.map(taskInfo));
   const why = reason === undefined ? "through the agent" : toReason(reason);
-  return { schema: SCHEMA, cancelled: await Promise.all(found.map((node) => cancelOne(node, why))) };
+  return { ...head(), cancelled: await Promise.all(found.map((node) => cancelOne(node, why))) };
 }
 
 async function cancelOne(node: TaskNode, reason: string): Promise<TaskInfo> {
@@ -234,7 +239,15 @@ async function cancelOne(node: TaskNode, reason: string): Promise<TaskInfo> {
 
 function notLive(roots: Roots, which: number | string, what: string): Refusal {
   const [record] = roots.findRecords(which);
-  if (record === undefined) return new Refusal("HF_NO_TASK", `no live task has ${what}`);
+  if (record === undefined) {
+    const like = typeof which === "number" ? [] : roots.findLike(which);
+    const candidates = like.slice(0, MAX_CANDIDATES).map(taskInfo);
+    return new Refusal(
+      "HF_NO_TASK",
+      `no live task has ${what}`,
+      candidates.length === 0 ? {} : { candidates },
+    );
+  }
   return new Refusal("HF_TASK_ENDED", `${record.path} (#${record.id}) has ended: ${record.state}`);
 }
 
@@ -257,5 +270,5 @@ async function drain(subject: Subject, question: Question): Promise<DrainAnswer>
   const why = reason === undefined ? "through the agent" : toReason(reason);
   const draining = subject.roots.states().map(({ path }) => path);
   outside(() => subject.drain(why));
-  return { schema: SCHEMA, draining };
+  return { ...head(), draining };
 }

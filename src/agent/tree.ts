@@ -20,8 +20,11 @@ type OpenTask = Open<Omit<TaskBranch, "tasks" | "scopes">> & { tasks: OpenTask[]
 /** How many names of what is left out are told. */
 const MAX_NAMES = 10;
 
-/** What waits to be looked into. */
-type Owner = readonly [ScopeNode, OpenScope] | readonly [TaskNode, OpenTask];
+/** Deeper owners are not looked into: what writes and reads JSON recurses. */
+const MAX_DEPTH = 500;
+
+/** What waits to be looked into, and how deep it is. */
+type Owner = readonly [ScopeNode, OpenScope, number] | readonly [TaskNode, OpenTask, number];
 
 /**
  * The live tree, as far as the bounds allow. Breadth first, so that where they bite it is the depth that is missing and
@@ -30,7 +33,7 @@ type Owner = readonly [ScopeNode, OpenScope] | readonly [TaskNode, OpenTask];
 export function scopeBranches(nodes: readonly ScopeNode[], bounds: TreeBounds): ScopeBranch[] {
   const branches = nodes.map(emptyScope);
   fill(
-    nodes.map((node, at) => [node, branches[at] as OpenScope]),
+    nodes.map((node, at) => [node, branches[at] as OpenScope, 0]),
     bounds,
   );
   return branches;
@@ -39,29 +42,30 @@ export function scopeBranches(nodes: readonly ScopeNode[], bounds: TreeBounds): 
 /** A live task and what is below it. */
 export function taskBranch(node: TaskNode, bounds: TreeBounds): TaskBranch {
   const branch = emptyTask(node);
-  fill([[node, branch]], bounds);
+  fill([[node, branch, 0]], bounds);
   return branch;
 }
 
 function fill(queue: Owner[], { limit, each }: TreeBounds): void {
   let left = limit;
   // It grows while it is gone through.
-  for (const [node, branch] of queue) {
+  for (const [node, branch, depth] of queue) {
+    const room = depth < MAX_DEPTH ? each : 0;
     const tasks = tasksOf(node);
     const scopes = scopesOf(node);
-    const shownTasks = tasks.slice(0, Math.min(each, left));
+    const shownTasks = tasks.slice(0, Math.min(room, left));
     left -= shownTasks.length;
-    const shownScopes = scopes.slice(0, Math.min(each, left));
+    const shownScopes = scopes.slice(0, Math.min(room, left));
     left -= shownScopes.length;
     for (const task of shownTasks) {
       const below = emptyTask(task);
       branch.tasks.push(below);
-      queue.push([task, below]);
+      queue.push([task, below, depth + 1]);
     }
     for (const scope of shownScopes) {
       const below = emptyScope(scope);
       branch.scopes.push(below);
-      queue.push([scope, below]);
+      queue.push([scope, below, depth + 1]);
     }
     if (shownTasks.length < tasks.length) branch.omitted = omittedOf(tasks.slice(shownTasks.length));
     if (shownScopes.length < scopes.length) branch.omittedScopes = scopes.length - shownScopes.length;

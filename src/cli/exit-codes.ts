@@ -17,3 +17,39 @@ export const refusals: Readonly<Record<RefusalCode, number>> = {
   HF_PROCESS_GONE: 9,
   HF_CANNOT_STOP: 10,
 };
+
+/** How it ends where a process cannot be asked, or does not do what it was asked. */
+export const failures = {
+  HF_NO_SUCH_PROCESS: refusals.HF_NO_SUCH_PROCESS,
+  /** It runs, but nobody in it answers: no `main()`, or `agent: false`. */
+  HF_NO_AGENT: 11,
+  /** Its event loop is blocked, or it ended meanwhile. */
+  HF_NO_ANSWER: 12,
+  HF_NO_TASK: 13,
+  HF_TASK_ENDED: 14,
+  /** What was asked for by name is there several times. */
+  HF_AMBIGUOUS: 15,
+  /** The folder of the sockets can be reached by other users. */
+  HF_FOLDER_REFUSED: 16,
+  /** The process runs another version of holdfast, which cannot be asked this. */
+  HF_NO_ROUTE: 17,
+  /** It was cancelled, and given up: it did not stop within its grace. */
+  HF_TASK_ABANDONED: 18,
+} as const;
+
+/** Of an error that has such a code: how the command line ends; of others undefined. */
+export function exitCodeOf(error: unknown): number | undefined {
+  const { code } = (error ?? {}) as { code?: unknown };
+  return typeof code === "string" ? { ...refusals, ...failures }[code as keyof typeof failures] : undefined;
+}
+
+/** The exit codes of some verbs, for their help. */
+export function exitCodesText(ok: string, codes: readonly (keyof typeof failures)[]): string {
+  const rows: [number, string][] = [
+    [OK, ok],
+    [DEFECT, "a defect of holdfast"],
+    [WRONG_ARGUMENTS, "wrong arguments"],
+    ...codes.map((code): [number, string] => [failures[code], code]),
+  ];
+  return `\nExit codes:\n${rows.map(([code, text]) => `${String(code).padStart(3)}  ${text}`).join("\n")}\n`;
+}

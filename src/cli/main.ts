@@ -1,8 +1,18 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { addCancel } from "./cancel.ts";
+import { addCompletion } from "./completion.ts";
+import { addDrain } from "./drain.ts";
 import { addDump } from "./dump.ts";
-import { DEFECT, OK, WRONG_ARGUMENTS } from "./exit-codes.ts";
+import { addEvents } from "./events.ts";
+import { DEFECT, exitCodeOf, OK, WRONG_ARGUMENTS } from "./exit-codes.ts";
+import { addFindings } from "./findings.ts";
+import { addHelp } from "./help.ts";
+import { addPs } from "./ps.ts";
+import { addStats } from "./stats.ts";
+import { addTasks } from "./tasks.ts";
+import { addTree } from "./tree.ts";
 
 // `holdfast`: one file a verb. The build puts all of it, its libraries included, into dist/cli/holdfast.cjs.
 
@@ -15,12 +25,34 @@ const program = new Command("holdfast")
   .showHelpAfterError("(holdfast --help tells what can be asked)")
   .exitOverride()
   .configureHelp({ showGlobalOptions: false });
+program.commandsGroup("Look:");
+addPs(program);
+addTree(program);
+addTasks(program);
+addFindings(program);
+addStats(program);
+addEvents(program);
 addDump(program);
+program.commandsGroup("Act:");
+addCancel(program);
+addDrain(program);
+program.commandsGroup("Learn:");
+addHelp(program);
+addCompletion(program);
 
 program.parseAsync().catch((error: unknown) => {
   if (error instanceof CommanderError) {
     // What is wrong has been written. Help and version come this way, too.
     process.exitCode = error.exitCode === 0 ? OK : WRONG_ARGUMENTS;
+    return;
+  }
+  const exitCode = exitCodeOf(error);
+  if (exitCode !== undefined) {
+    const { message, code } = error as { message: string; code: string };
+    // A list of what it may be comes below.
+    const [what = "", ...more] = message.split("\n");
+    process.stderr.write([`holdfast: ${what} (${code})`, ...more, ""].join("\n"));
+    process.exitCode = exitCode;
     return;
   }
   process.exitCode = DEFECT;

@@ -1,0 +1,42 @@
+import type { TaskBranch } from "../agent/answers.ts";
+import type { Paint } from "../inspect/paint.ts";
+import { clean, count } from "../inspect/words.ts";
+import { age, attributesText } from "./words.ts";
+
+/** What is told of a task, wherever. */
+export type Told = Omit<TaskBranch, "tasks" | "scopes">;
+
+/** A state, in the colour that it deserves. */
+export function stateText(state: string, paint: Paint): string {
+  if (state === "running") return paint.task(state);
+  if (state === "succeeded" || state === "waiting") return paint.faint(state);
+  return state === "cancelled" ? state : paint.warning(state);
+}
+
+/** For how long it has lived, or had when it ended. */
+export function ageOfTask({ createdAt, endedAt }: Told, at: number): number {
+  return Math.max(0, (endedAt ?? at) - createdAt);
+}
+
+/** What is special about a task: `attempt 3, 30/200 pages, key mail:7, url=http://…`; empty where nothing is. */
+export function particulars(task: Told): string {
+  const { attempt, progress, key, attributes, error } = task;
+  const words = [
+    attempt > 1 ? `attempt ${attempt}` : "",
+    progress === undefined ? "" : progressText(progress),
+    key === undefined ? "" : `key ${clean(key)}`,
+    attributesText(attributes),
+    error === undefined ? "" : clean(error.message),
+  ];
+  return words.filter((word) => word !== "").join(", ");
+}
+
+function progressText({ done, total, note }: NonNullable<Told["progress"]>): string {
+  const far = total === undefined ? count(done) : `${count(done)}/${count(total)}`;
+  return note === undefined ? far : `${far} ${clean(note)}`;
+}
+
+/** `running 4.2 s` */
+export function lifeText(task: Told, at: number, paint: Paint): string {
+  return `${stateText(task.state, paint)} ${age(ageOfTask(task, at))}`;
+}
