@@ -21,6 +21,8 @@ export const refusals: Readonly<Record<RefusalCode, number>> = {
 /** How it ends where a process cannot be asked, or does not do what it was asked. */
 export const failures = {
   HF_NO_SUCH_PROCESS: refusals.HF_NO_SUCH_PROCESS,
+  /** The process says what is wrong with the question. */
+  HF_BAD_REQUEST: WRONG_ARGUMENTS,
   /** It runs, but nobody in it answers: no `main()`, or `agent: false`. */
   HF_NO_AGENT: 11,
   /** Its event loop is blocked, or it ended meanwhile. */

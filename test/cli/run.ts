@@ -2,7 +2,7 @@ import { execFile } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 /** The command line as it is shipped; test/scenarios/setup.ts builds it. */
-const built = fileURLToPath(new URL("../../dist/cli/holdfast.cjs", import.meta.url));
+export const built: string = fileURLToPath(new URL("../../dist/cli/holdfast.cjs", import.meta.url));
 
 export interface Ended {
   readonly code: number;
