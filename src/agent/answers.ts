@@ -7,6 +7,8 @@ import type { ScopeState } from "../core/words.ts";
  * something changes that was there before. Fields are only ever added within a number.
  */
 
+export type { ErrorInfo } from "../core/errors.ts";
+
 /** Of which form the answers are. */
 export const SCHEMA = 1;
 

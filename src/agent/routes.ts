@@ -201,12 +201,13 @@ async function dump(_subject: Subject, question: Question): Promise<object> {
   const minCount = question.number("min-count", { fallback: 1, max: 1e9 });
   const limit = question.number("limit", { fallback: 1000, max: 1e6 });
   const filter = question.text("filter");
-  const inspect = await import("../inspect/index.ts");
   try {
+    const inspect = await import("../inspect/index.ts");
     return inspect.toJson(await inspect.dump(), { filter, minCount, limit });
   } catch (error) {
-    if (!(error instanceof inspect.InspectError)) throw error;
-    throw new Refusal("HF_NO_DUMP", `${error.message} (${error.code})`);
+    // It refuses, with a code; or it cannot be loaded, as in a bundle.
+    const { message, code } = error as { message?: string; code?: string };
+    throw new Refusal("HF_NO_DUMP", `${message ?? String(error)}${code === undefined ? "" : ` (${code})`}`);
   }
 }
 

@@ -1,4 +1,4 @@
-import type { TaskBranch } from "../agent/answers.ts";
+import type { ErrorInfo, TaskBranch } from "../agent/answers.ts";
 import type { Paint } from "../inspect/paint.ts";
 import { clean, count } from "../inspect/words.ts";
 import { age, attributesText } from "./words.ts";
@@ -18,15 +18,27 @@ export function ageOfTask({ createdAt, endedAt }: Told, at: number): number {
   return Math.max(0, (endedAt ?? at) - createdAt);
 }
 
+/** What went wrong with a task, where its path is told anyway. */
+export function messageOf({ message }: ErrorInfo, path: string): string {
+  return clean(message.startsWith(`${path}: `) ? message.slice(path.length + 2) : message);
+}
+
+/** A path that has to share a line: `…/recipient/deliver`, its last two parts, where it is longer than so much. */
+export function shortPath(path: string, length: number): string {
+  if (path.length <= length) return path;
+  const parts = path.split("/");
+  return parts.length <= 2 ? path : `…/${parts.slice(-2).join("/")}`;
+}
+
 /** What is special about a task: `attempt 3, 30/200 pages, key mail:7, url=http://…`; empty where nothing is. */
 export function particulars(task: Told): string {
   const { attempt, progress, key, attributes, error } = task;
   const words = [
     attempt > 1 ? `attempt ${attempt}` : "",
     progress === undefined ? "" : progressText(progress),
+    error === undefined ? "" : messageOf(error, task.path),
     key === undefined ? "" : `key ${clean(key)}`,
     attributesText(attributes),
-    error === undefined ? "" : clean(error.message),
   ];
   return words.filter((word) => word !== "").join(", ");
 }

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import type { TaskAnswer, TasksAnswer } from "../agent/answers.ts";
 import { clean } from "../inspect/words.ts";
 import { toCount, toId } from "./arguments.ts";
-import { ageOfTask, particulars, stateText } from "./task-text.ts";
+import { ageOfTask, particulars, shortPath, stateText } from "./task-text.ts";
 import type { Told } from "./task-text.ts";
 import { treeLines } from "./tree.ts";
 import { addVerb, tell } from "./verb.ts";
@@ -46,7 +46,7 @@ function listLines({ tasks, more, at }: TasksAnswer, { paint, width }: Page): st
   if (tasks.length === 0) return ["no such task"];
   const cells = tasks.map((task) => {
     const about = particulars(task);
-    const path = clean(task.path);
+    const path = clean(width === undefined ? task.path : shortPath(task.path, width / 3));
     const words = about === "" ? path : `${path}  ${about}`;
     return [String(task.id), task.state, age(ageOfTask(task, at)), words];
   });

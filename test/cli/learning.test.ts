@@ -1,4 +1,6 @@
-import { expect, describe, test } from "vitest";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { failures } from "../../src/cli/exit-codes.ts";
 import { can } from "../inspect/programs.ts";
 import { holdfast } from "./run.ts";
 import { Place } from "./seen.ts";
@@ -30,6 +32,13 @@ describe("help", () => {
       expect(stdout).toContain("--json");
     },
   );
+});
+
+test("docs/cli.md tells every exit code, and every verb", () => {
+  const page = readFileSync(new URL("../../docs/cli.md", import.meta.url), "utf8");
+  for (const [code, exit] of Object.entries(failures))
+    expect(page).toMatch(new RegExp(`^\\| ${exit} +\\| \`${code}\` +\\|`, "m"));
+  for (const verb of VERBS) expect(page).toMatch(new RegExp(`^\\| .*\`${verb}\\b`, "m"));
 });
 
 describe("mistakes end with 2, a clear word, and no stack trace", () => {

@@ -104,7 +104,7 @@ describe("looking at a process from another one", () => {
     const follower = place.command("events", "courier", "--type", "end,state");
     await follower.untilSaid(/^[\d:.]+ {2}process \d+, courier: listening; Ctrl-C ends this\n/);
     child.process.stdin?.write("go");
-    await follower.untilSaid(/^[\d:.]+ {2}end {7}courier\/talk succeeded$/m);
+    await follower.untilSaid(/^[\d:.]+ {2}end {7}courier\/talk #\d+ {2}succeeded after \d+ ms$/m);
     await place.run("drain", "courier");
     expect(await follower.ended).toEqual({ code: 0, signal: null });
     expect(follower.stdout).toMatch(/^[\d:.]+ {2}state {5}courier is draining$/m);
@@ -157,7 +157,7 @@ describe("who is there", () => {
     expect(child.stdout).toContain("ended\n");
     expect(place.sockets).toEqual([]);
     expect(await follower.ended).toEqual({ code: 0, signal: null });
-    expect(follower.stdout).toMatch(/short\/short succeeded/);
+    expect(follower.stdout).toMatch(/short\/short #\d+ {2}succeeded/);
   });
 
   test("kill -9 leaves a socket behind, which the next ps removes", async () => {

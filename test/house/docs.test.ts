@@ -104,6 +104,7 @@ describe("the map", () => {
       "src/adapters/",
       "src/inspect/",
       "src/cli/",
+      "src/agent/",
       "src/testing/",
     ];
     const dead = inText.filter((file) => !places.some((place) => existsSync(join(root, place + file))));
