@@ -17,7 +17,7 @@ const MAX_PATH = process.platform === "darwin" ? 103 : 107;
 const OTHERS = 0o077;
 
 /** The folder that sockets are to be in cannot be trusted, or not be used. */
-export class FolderError extends Error {
+class FolderError extends Error {
   override readonly name = "FolderError";
   readonly code = "HF_FOLDER_REFUSED";
 }

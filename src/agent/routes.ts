@@ -35,7 +35,7 @@ export interface Subject {
 }
 
 /** An answer that is not JSON. */
-export interface TextAnswer {
+interface TextAnswer {
   readonly type: string;
   readonly text: string;
 }

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from "commander";
+import { toCount, toLimit } from "./arguments.ts";
 import { refusals } from "./exit-codes.ts";
 import { terminalOf } from "./terminal.ts";
 
@@ -63,16 +64,6 @@ function toPid(text: string): number {
   const pid = Number(text);
   if (/^\d+$/.test(text) && pid > 0 && pid <= 2 ** 31 - 1) return pid;
   throw new InvalidArgumentError(`A pid is a number from 1, as \`pgrep -l node\` prints it.`);
-}
-
-function toCount(text: string): number {
-  if (/^\d+$/.test(text) && Number(text) > 0) return Number(text);
-  throw new InvalidArgumentError("It is a number from 1.");
-}
-
-function toLimit(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("It is a number from 0.");
 }
 
 const afterHelp = `

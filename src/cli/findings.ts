@@ -14,7 +14,7 @@ export function addFindings(program: Command): void {
 }
 
 /** A finding in a few lines. */
-export function findingLines({ findings }: FindingsAnswer, { paint }: Page): string[] {
+function findingLines({ findings }: FindingsAnswer, { paint }: Page): string[] {
   if (findings.length === 0) return ["nothing is wrong, as far as the watch sees"];
   return findings.flatMap(({ finding, path, task, ms, advice, awaiting = [], stack }, at) => [
     ...(at === 0 ? [] : [""]),
