@@ -21,6 +21,8 @@ import type { TaskRecord } from "../core/ledger.ts";
 export interface TaskFilter {
   readonly state: string | undefined;
   readonly name: string | undefined;
+  /** Only those that live, or only those that have ended. */
+  readonly only: "live" | "ended" | undefined;
   readonly limit: number;
 }
 
@@ -64,16 +66,16 @@ export class Roots {
   }
 
   /** The live tasks, then the records, and whether there are more. Only those that are shown are described. */
-  list({ state, name, limit }: TaskFilter): { tasks: TaskInfo[]; more: boolean } {
+  list({ state, name, only, limit }: TaskFilter): { tasks: TaskInfo[]; more: boolean } {
     const tasks: TaskInfo[] = [];
     const isWanted = (task: TaskNode | TaskRecord, itsState: string): boolean =>
       (state === undefined || state === itsState) && (name === undefined || name === task.name);
-    for (const task of this.#live()) {
+    for (const task of only === "ended" ? [] : this.#live()) {
       if (!isWanted(task, stateName(task))) continue;
       if (tasks.length === limit) return { tasks, more: true };
       tasks.push(taskInfo(task));
     }
-    for (const record of this.#records()) {
+    for (const record of only === "live" ? [] : this.#records()) {
       if (!isWanted(record, terminalName(record.state))) continue;
       if (tasks.length === limit) return { tasks, more: true };
       tasks.push(recordInfo(record));

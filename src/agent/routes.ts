@@ -62,7 +62,7 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/", does: "who answers, and what can be asked", answer: welcome },
   { method: "GET", path: "/info", does: "the process: age, memory, event loop, counts", answer: info },
   { method: "GET", path: "/tree", does: "what lives, by owner (?limit=&each=)", answer: tree },
-  { method: "GET", path: "/tasks", does: "live tasks, then records (?limit=&state=&name=)", answer: tasks },
+  { method: "GET", path: "/tasks", does: "live tasks, then records (?limit=&state=&name=&only=)", answer: tasks },
   { method: "GET", path: "/tasks/:id", does: "one task, live or ended", answer: oneTask },
   { method: "GET", path: "/findings", does: "what the watch holds to be wrong", answer: findings },
   { method: "GET", path: "/stats", does: "counts and run times by name", answer: stats },
@@ -143,10 +143,11 @@ function tree({ roots }: Subject, question: Question): TreeAnswer {
 }
 
 function tasks({ roots }: Subject, question: Question): TasksAnswer {
-  question.allow("limit", "state", "name");
+  question.allow("limit", "state", "name", "only");
   const state = question.choice("state", STATES);
   const limit = question.number("limit", { fallback: 100, max: 10_000 });
-  return { ...head(), ...roots.list({ state, name: question.text("name"), limit }) };
+  const only = question.choice("only", ["live", "ended"]);
+  return { ...head(), ...roots.list({ state, name: question.text("name"), only, limit }) };
 }
 
 function oneTask({ roots }: Subject, question: Question): TaskAnswer {

@@ -32,6 +32,7 @@ const WANTS: readonly (readonly [want: string, verbs: readonly (readonly [verb: 
       [
         ["ps", "all your Node processes, and how they do"],
         ["tree courier", "what lives in one, by owner"],
+        ["top courier", "live: sort, filter, look, cancel"],
         ["tasks courier --state failed", "what has failed lately"],
       ],
     ],

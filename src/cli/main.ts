@@ -12,6 +12,7 @@ import { addHelp } from "./help.ts";
 import { addPs } from "./ps.ts";
 import { addStats } from "./stats.ts";
 import { addTasks } from "./tasks.ts";
+import { addTop } from "./top/top.ts";
 import { addTree } from "./tree.ts";
 
 // `holdfast`: one file a verb. The build puts all of it, its libraries included, into dist/cli/holdfast.cjs.
@@ -32,6 +33,7 @@ addTasks(program);
 addFindings(program);
 addStats(program);
 addEvents(program);
+addTop(program);
 addDump(program);
 program.commandsGroup("Act:");
 addCancel(program);

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import type { TaskAnswer, TasksAnswer } from "../agent/answers.ts";
 import { clean } from "../inspect/words.ts";
 import { toCount, toId } from "./arguments.ts";
-import { ageOfTask, particulars, shortPath, stateText } from "./task-text.ts";
+import { ageOfTask, messageOf, particulars, shortPath, stateText } from "./task-text.ts";
 import type { Told } from "./task-text.ts";
 import { treeLines } from "./tree.ts";
 import { addVerb, tell } from "./verb.ts";
@@ -16,6 +16,7 @@ const STATES = [
 interface Flags {
   readonly state?: string;
   readonly name?: string;
+  readonly only?: string;
   readonly limit: number;
   readonly json?: true;
 }
@@ -27,10 +28,13 @@ export function addTasks(program: Command): void {
     .argument("[task]", "the id of one task, live or ended", toId)
     .addOption(new Option("--state <state>", "only those in this state").choices(STATES))
     .option("--name <name>", "only those of this name")
+    .addOption(
+      new Option("--only <which>", "only those that live, or that have ended").choices(["live", "ended"]),
+    )
     .option("--limit <n>", "no more than so many", toCount, 50)
-    .action((who: string, id: number | undefined, { state, name, limit, json }: Flags) =>
+    .action((who: string, id: number | undefined, { state, name, only, limit, json }: Flags) =>
       id === undefined
-        ? tell(who, "/tasks", { state, name, limit }, json === true, listLines)
+        ? tell(who, "/tasks", { state, name, only, limit }, json === true, listLines)
         : tell(who, `/tasks/${id}`, {}, json === true, taskLines),
     );
 }
@@ -60,25 +64,42 @@ function listLines({ tasks, more, at }: TasksAnswer, { paint, width }: Page): st
   return more ? [...lines, paint.faint("… there are more: --limit")] : lines;
 }
 
-function taskLines({ task, at }: TaskAnswer, page: Page): string[] {
-  const { paint } = page;
+/** All that is known of one task, and what is below it. */
+export function taskLines({ task, at }: TaskAnswer, page: Page): string[] {
+  const { paint, width } = page;
+  const room = width === undefined ? Infinity : Math.max(10, width - INDENT);
   const row = (title: string, text: string): string[] =>
-    text === "" ? [] : [`${paint.faint(title.padEnd(11))}${text}`];
+    text === ""
+      ? []
+      : chunks(text, room).map(
+          (part, line) => `${paint.faint((line === 0 ? title : "").padEnd(INDENT))}${part}`,
+        );
   return [
     `${paint.name(clean(task.path))} ${paint.faint(`#${task.id}`)}`,
-    ...row("state", stateText(task.state, paint)),
+    `${paint.faint("state".padEnd(INDENT))}${stateText(task.state, paint)}`,
     ...row("age", `${age(ageOfTask(task, at))}, since ${timeOfDay(task.createdAt)}`),
     ...row("started", task.startedAt === undefined ? "not yet" : timeOfDay(task.startedAt)),
     ...row("ended", task.endedAt === undefined ? "" : timeOfDay(task.endedAt)),
     ...row("about", particulars({ ...task, ...NOTHING })),
     ...(task.attempts ?? []).flatMap(({ attempt, startedAt, endedAt, error }) =>
-      row(`attempt ${attempt}`, `${age(endedAt - startedAt)}${error ? `: ${clean(error.message)}` : ""}`),
+      row(
+        `attempt ${attempt}`,
+        `${age(endedAt - startedAt)}${error ? `: ${messageOf(error, task.path)}` : ""}`,
+      ),
     ),
-    ...errorLines(task).map(
-      (line, first) => `${paint.faint((first === 0 ? "error" : "").padEnd(11))}${line}`,
-    ),
+    ...errorLines(task).flatMap((line, first) => row(first === 0 ? "error" : "", line)),
     ...belowLines(task, at, page),
   ];
+}
+
+/** Where what is told of a task begins. */
+const INDENT = 11;
+
+/** A text in lines of at most so many characters. */
+function chunks(text: string, length: number): string[] {
+  const parts: string[] = [];
+  for (let at = 0; at < text.length; at += length) parts.push(text.slice(at, at + length));
+  return parts;
 }
 
 /** Told in lines of its own. */

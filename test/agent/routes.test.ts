@@ -199,6 +199,8 @@ describe("what is told", () => {
     expect(await told("?limit=2")).toEqual([expect.any(Array), true]);
     expect(await told("?state=failed")).toEqual([[2], false]);
     expect(await told("?name=mail&state=running")).toEqual([[3], false]);
+    expect(await told("?only=live")).toEqual([[3, 4], false]);
+    expect(await told("?only=ended&limit=1")).toEqual([[2], true]);
     expect(await told("?name=nobody")).toEqual([[], false]);
   });
 
@@ -346,7 +348,7 @@ describe("what is refused says why, and what there is", () => {
       undefined,
       400,
       "HF_BAD_REQUEST",
-      /does not know the parameter "stat": it takes limit, state, name/,
+      /does not know the parameter "stat": it takes limit, state, name, only/,
     ],
     ["/info?x=1", undefined, 400, "HF_BAD_REQUEST", /it takes none/],
     ["/events?type=end,begin", undefined, 400, "HF_BAD_REQUEST", /type is "begin"/],

@@ -6,14 +6,14 @@ import { holdfast } from "./run.ts";
 import { Place } from "./seen.ts";
 
 const VERBS = [
-  "ps", "tree", "tasks", "findings", "stats", "events", "dump", "cancel", "drain", "help", "completion",
+  "ps", "tree", "tasks", "findings", "stats", "events", "top", "dump", "cancel", "drain", "help", "completion",
 ]; // prettier-ignore
 
 describe("help", () => {
   test("teaches by what one wants, in 80 columns, and names every verb that looks or acts", async () => {
     const { code, stdout } = await holdfast(["help"]);
     expect(code).toBe(0);
-    for (const verb of VERBS.slice(0, 9)) expect(stdout).toMatch(new RegExp(`^ {2}${verb}\\b`, "m"));
+    for (const verb of VERBS.slice(0, 10)) expect(stdout).toMatch(new RegExp(`^ {2}${verb}\\b`, "m"));
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 
@@ -85,7 +85,7 @@ describe("completion", () => {
   test.skipIf(!can("bash", "--version"))("bash: verbs, options, values, processes", async () => {
     const place = new Place();
     const child = await place.start("courier", "talks");
-    expect(await offered(place, "t")).toEqual(["tree", "tasks"]);
+    expect(await offered(place, "t")).toEqual(["tree", "tasks", "top"]);
     expect(await offered(place, "tree", "--e")).toEqual(["--each"]);
     expect(await offered(place, "tasks", "courier", "--state", "s")).toEqual(["succeeded"]);
     expect(await offered(place, "completion", "z")).toEqual(["zsh"]);

@@ -15,6 +15,8 @@ export class Place {
   readonly runtime: string = mkdtempSync(join(tmpdir(), "holdfast-seen-"));
   readonly env: Record<string, string> = { XDG_RUNTIME_DIR: this.runtime, TMPDIR: this.runtime };
 
+  readonly cli: string = built;
+
   constructor() {
     onTestFinished(() => rmSync(this.runtime, { recursive: true, force: true }));
   }
