@@ -9,12 +9,12 @@ import { ageOfTask } from "../task-text.ts";
 type Task = TasksAnswer["tasks"][number];
 
 /** By what tasks are sorted, in the order in which `s` goes through it. */
-export const ORDERS = ["age", "name", "state", "attempt", "id"] as const;
-export type Order = (typeof ORDERS)[number];
+const ORDERS = ["age", "name", "state", "attempt", "id"] as const;
+type Order = (typeof ORDERS)[number];
 
 /** Which tasks are shown, in the order in which `l` goes through it. */
-export const KINDS = ["live", "ended", "all"] as const;
-export type Kind = (typeof KINDS)[number];
+const KINDS = ["live", "ended", "all"] as const;
+type Kind = (typeof KINDS)[number];
 
 /** All that is shown. */
 export interface Model {
