@@ -81,7 +81,7 @@ export class Program {
   async run(body: (app: Scope) => unknown): Promise<void> {
     const { limits, signals, hasAgent } = this.#settings;
     // Not waited for: nothing of the program depends on whether it can be seen.
-    if (hasAgent) this.#agent = beSeen(this.#scope);
+    if (hasAgent) this.#agent = beSeen(this.#scope, this.#settings.watch);
     // Before the body: it may be the body that blocks.
     this.#guard = await Guard.start({
       signals: signals.map(({ name, number }) => [name, number] as const),
