@@ -18,7 +18,7 @@ const rooms: Record<string, { imports?: string[]; whenUsed?: string[] }> = {
   "src/telemetry": { imports: ["src/core"] },
   "src/testing": { imports: ["src/core"] },
   "src/agent": { imports: ["src/core", "src/watch", "src/jobs", "src/inspect"] },
-  "src/cli": { imports: ["src/agent", "src/inspect", "src/jobs"] },
+  "src/cli": { imports: ["src/agent", "src/watch", "src/inspect", "src/jobs"] },
   console: { imports: ["src/agent", "src/inspect", "src/jobs"] },
 };
 

@@ -44,9 +44,10 @@ test("arrows that the design draws are allowed", async () => {
         "src/index.ts": `${uses("./core/x.ts")}\nexport const z = (): Promise<unknown> => import("./watch/x.ts");`,
         "src/agent/x.ts": uses("../watch/x.ts").replace("x }", "y as x }"),
         "src/process/seen.ts": usesLater("../agent/x.ts"),
+        "src/cli/x.ts": usesLater("../watch/x.ts"),
       }),
     ),
-  ).toEqual({ modules: 9, violations: [] });
+  ).toEqual({ modules: 10, violations: [] });
 });
 
 test.each<[string, Record<string, string>]>([
@@ -69,6 +70,7 @@ test.each<[string, Record<string, string>]>([
   ["core → a package", { "src/core/a.ts": `import { z } from "fastify";\nexport const y = z;` }],
   ["core → croner, at once", { "src/core/a.ts": `import { Cron } from "croner";\nexport const y = Cron;` }],
   ["inspect → core", { "src/inspect/a.ts": uses("../core/x.ts"), "src/core/x.ts": core }],
+  ["watch → cli", { "src/watch/a.ts": uses("../cli/x.ts"), "src/cli/x.ts": core }],
   ["watch → inspect, at once", { "src/watch/a.ts": uses("../inspect/x.ts"), "src/inspect/x.ts": core }],
   ["process → agent, at once", { "src/process/a.ts": uses("../agent/x.ts"), "src/agent/x.ts": core }],
   ["adapters → process", { "src/adapters/a.ts": uses("../process/x.ts"), "src/process/x.ts": core }],
