@@ -1,0 +1,48 @@
+import type { JournalTask } from "./format.ts";
+import type { DeadProcess } from "./reader.ts";
+
+/** How many tasks are listed. */
+const MAX_TASKS = 100;
+
+/**
+ * A process that died before, and what ran in it: a line of JSON. Fields are only ever added; one that is absent says
+ * that there was no such thing. Times are ms since the epoch.
+ *
+ * @example
+ * // {"holdfast":"died","name":"courier","pid":17,"startedAt":1764165787000,"lastSweepAt":1764165912004,…}
+ */
+export interface DeathReport {
+  readonly holdfast: "died";
+  /** That of the program. */
+  readonly name: string;
+  readonly pid: number;
+  readonly startedAt: number;
+  /** It died after that, and most often within a second. */
+  readonly lastSweepAt: number;
+  readonly node: string;
+  readonly host: string;
+  /** It did come to its end, but these tasks had not come to theirs. */
+  readonly hasEnded?: true;
+  /** What ran, the oldest first; at most 100 are listed. */
+  readonly running: readonly JournalTask[];
+  /** How many more ran. */
+  readonly omitted?: number;
+}
+
+export function toReport(dead: DeadProcess): DeathReport {
+  const { name, pid, startedAt, lastSweepAt, node, host, running, unlisted, hasEnded } = dead;
+  const listed = running.slice(0, MAX_TASKS);
+  const omitted = running.length - listed.length + unlisted;
+  return {
+    holdfast: "died",
+    name,
+    pid,
+    startedAt,
+    lastSweepAt,
+    node,
+    host,
+    ...(hasEnded && { hasEnded }),
+    running: listed,
+    ...(omitted > 0 && { omitted }),
+  };
+}
