@@ -1,6 +1,6 @@
 import type { RefusalCode } from "../inspect/index.ts";
 
-/** How the command line ends where nothing is wrong with the process looked at. */
+/** How the command line ends where nothing is wrong with the process looked at, or where `last` has nothing to tell. */
 export const OK = 0;
 /** Something that must not happen: a defect of holdfast. */
 export const DEFECT = 1;
