@@ -1,9 +1,16 @@
-import { availableParallelism } from "node:os";
+import { mkdtempSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { defineConfig, type TestProjectInlineConfiguration } from "vitest/config";
 
 import { CountLine } from "./scripts/count-line.ts";
 import { LongestFirst } from "./scripts/longest-first.ts";
+
+// Processes of tests keep their crash journals where nobody of this machine looks for his own.
+const state = mkdtempSync(join(tmpdir(), "holdfast-state-"));
+process.env["XDG_STATE_HOME"] = state;
+process.on("exit", () => rmSync(state, { recursive: true, force: true }));
 
 type ProjectConfig = NonNullable<TestProjectInlineConfiguration["test"]>;
 

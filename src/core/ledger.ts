@@ -60,6 +60,10 @@ class NameCounts {
 export interface Watcher {
   /** Takes a finding that the core has come to, to say it when more is known. */
   report(node: TaskNode, words: FindingWords): void;
+  /** A task was spawned that is to be known on disk at once. */
+  spawned(node: TaskNode): void;
+  /** A task has ended that a journal says to live. */
+  ended(node: TaskNode): void;
   /** The root is closed. */
   stop(): void;
 }

@@ -10,7 +10,7 @@ import { CLOSED } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { detach } from "./signals.ts";
 import {
-  ABANDONED, AWAITED, BODY_DONE, BUSY, CANCELLED, COLLECTED, FAILED, GIVING_UP, HIDDEN, LOST, SERVICE, setState, stateOf, SUCCEEDED, visibleTask } from "./task-node.ts"; // prettier-ignore
+  ABANDONED, AWAITED, BODY_DONE, BUSY, CANCELLED, COLLECTED, FAILED, GIVING_UP, HIDDEN, JOURNALED, LOST, SERVICE, setState, stateOf, SUCCEEDED, visibleTask } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras, TaskNode } from "./task-node.ts";
 import type { Outcome } from "./words.ts";
 import { scopeMayAdvance, taskMayAdvance } from "./work.ts";
@@ -47,6 +47,7 @@ export function settle(node: TaskNode, state: number, result: unknown): void {
       errorOf(node),
     );
   }
+  if ((node.flags & JOURNALED) !== 0) scope.ledger.watcher?.ended(node);
   if (node.waits !== undefined) endWaits(node);
   if (node.resolve !== undefined) settlePromise(node, state, result);
   if (node.waiters !== undefined) tellWaiters(node, state, result);

@@ -149,6 +149,7 @@ function spawnWith(
   const deadline = applyOptions(node, options);
   if (holder === undefined) makeRoom(node, options);
   own(node);
+  if (options.record === "journal") scope.ledger.watcher?.spawned(node);
   const extras = extrasOf(node);
   if (extras.pool !== undefined) extras.pool.users++;
   takeKey(node, extras, holder);

@@ -57,6 +57,8 @@ export const BUSY = 1 << 20;
 export const GRACE_OVER = 1 << 21;
 /** Is abandoned as soon as nothing below it lives. */
 export const GIVING_UP = 1 << 24;
+/** A crash journal says that it lives. */
+export const JOURNALED = 1 << 26;
 /** Holds a slot of its scope's concurrency. */
 export const HOLDS_SLOT = 1 << 22;
 /** Holds a place of its bound by key. */

@@ -7,6 +7,7 @@ import type { Duration } from "../core/words.ts";
 import { watch } from "../watch/watch.ts";
 import type { WatchOptions } from "../watch/options.ts";
 import { registry } from "./copies.ts";
+import { tellDead } from "./dead.ts";
 import { Program } from "./program.ts";
 import { isHangupToBeIgnored, toStopSignals } from "./stop-signals.ts";
 import type { SignalName } from "./stop-signals.ts";
@@ -103,13 +104,14 @@ export async function main(
     });
   }
   const scope = openScope(name, { ...root, grace: limits.grace });
+  if (watching !== false && watching.journal !== false) tellDead(name);
   own.main = name;
   const program = new Program({
     scope,
     limits,
     signals: stopSignals,
     ignoresHangup: isHangupToBeIgnored(signals),
-    watch: watching === false ? undefined : watch(scope, watching),
+    watch: watching === false ? undefined : watch(scope, { journal: true, ...watching }),
     hasAgent: agent,
   });
   await program.run(body);

@@ -13,6 +13,8 @@ export interface WatchOptions {
   readonly adriftAfter?: Duration | false;
   /** For how long the event loop may stand still. @default "1s", "200ms" where NODE_ENV is "development" */
   readonly blockAfter?: Duration | false;
+  /** Whether a crash journal is kept, under the name of the root: `holdfast last` tells it. @default only by `main()` */
+  readonly journal?: boolean;
   /** Tasks that nothing can ever settle, as the garbage collector finds out. @default true */
   readonly lost?: boolean;
   /**
@@ -51,6 +53,7 @@ export interface WatchSettings {
     { readonly windows: number; readonly window: number; readonly atLeast: number } | undefined;
   readonly adriftAfter: number | undefined;
   readonly blockAfter: number | undefined;
+  readonly journal: boolean;
   readonly lost: boolean;
   readonly linesEvery: number | undefined;
 }
@@ -63,6 +66,7 @@ export function toWatchSettings(options: WatchOptions): WatchSettings {
     growing = {},
     adriftAfter = "5m",
     blockAfter = process.env["NODE_ENV"] === "development" ? "200ms" : "1s",
+    journal = false,
     lost = true,
     linesEvery = "1m",
   } = options;
@@ -87,6 +91,7 @@ export function toWatchSettings(options: WatchOptions): WatchSettings {
     adriftAfter: adriftAfter === false ? undefined : toMs(adriftAfter, "adriftAfter"),
     blockAfter:
       blockAfter === false ? undefined : atLeastOne(toMs(blockAfter, "blockAfter"), "blockAfter", blockAfter),
+    journal,
     lost,
     linesEvery: linesEvery === false ? undefined : toMs(linesEvery, "linesEvery"),
   };

@@ -8,6 +8,7 @@ import type { ScopeNode } from "../core/scope-node.ts";
 import { BODY_DONE, HIDDEN, RUNNING, SERVICE, stateOf } from "../core/task-node.ts";
 import type { TaskNode } from "../core/task-node.ts";
 import { visitTasks } from "../core/walk.ts";
+import type { Recorder } from "./recorder.ts";
 import { Growth } from "./growth.ts";
 import type { WatchSettings } from "./options.ts";
 import { Typical } from "./typical.ts";
@@ -24,6 +25,7 @@ export class Sweep {
   readonly #scope: ScopeNode;
   readonly #settings: WatchSettings;
   readonly #report: Report;
+  readonly #recorder: Recorder | undefined;
   readonly #typical: Typical | undefined;
   readonly #growth: Growth | undefined;
   readonly #overdue = new WeakSet<TaskNode>();
@@ -31,10 +33,11 @@ export class Sweep {
   readonly #found: (readonly [TaskNode, FindingWords])[] = [];
   #at = 0;
 
-  constructor(scope: ScopeNode, settings: WatchSettings, report: Report) {
+  constructor(scope: ScopeNode, settings: WatchSettings, report: Report, recorder: Recorder | undefined) {
     this.#scope = scope;
     this.#settings = settings;
     this.#report = report;
+    this.#recorder = recorder;
     const { overdue, growing } = settings;
     this.#typical = overdue && new Typical(scope.ledger, overdue);
     this.#growth = growing && new Growth(scope, growing);
@@ -44,6 +47,7 @@ export class Sweep {
     this.#at = now();
     this.#typical?.begin();
     visitTasks(this.#scope, this.#visit);
+    this.#recorder?.flush();
     const grown = this.#growth?.look(this.#at) ?? [];
     for (const [node, words] of [...this.#found.splice(0), ...grown]) this.#report(node, words);
   }
@@ -51,6 +55,7 @@ export class Sweep {
   readonly #visit = (node: TaskNode): void => {
     const { sweep, lost, adriftAfter } = this.#settings;
     if (this.#at - node.createdAt < sweep) return;
+    this.#recorder?.meet(node);
     if (stateOf(node) !== RUNNING) return;
     if (lost && (node.flags & BODY_DONE) === 0) letGo(node);
     if ((node.flags & (HIDDEN | SERVICE)) !== 0) return;

@@ -1,12 +1,15 @@
 import { callEvery } from "../core/clock.ts";
 import { badOption } from "../core/duration.ts";
-import type { FindingEvent } from "../core/info.ts";
+import type { FindingEvent, FindingWords } from "../core/info.ts";
 import { ScopeView } from "../core/scope-view.ts";
+import type { TaskNode } from "../core/task-node.ts";
 import type { Scope } from "../core/types.ts";
 import { Findings } from "./findings.ts";
 import { readLines } from "./lines.ts";
 import { toWatchSettings } from "./options.ts";
 import type { WatchOptions } from "./options.ts";
+import { openJournal } from "./journal/writer.ts";
+import { Recorder } from "./recorder.ts";
 import { Standstills } from "./standstills.ts";
 import { Sweep } from "./sweep.ts";
 import { Watchdog } from "./watchdog.ts";
@@ -44,8 +47,15 @@ export function watch(scope: Scope, options: WatchOptions = {}): Watch {
     });
   }
   const findings = new Findings(node, settings.linesEvery, readLines);
-  const sweep = new Sweep(node, settings, (task, words) => findings.report(task, words));
-  ledger.watcher = { report: (task, words) => findings.report(task, words), stop };
+  const report = (task: TaskNode, words: FindingWords): void => findings.report(task, words);
+  const recorder = settings.journal ? new Recorder(openJournal({ name: scope.name })) : undefined;
+  const sweep = new Sweep(node, settings, report, recorder);
+  ledger.watcher = {
+    report,
+    spawned: (task) => recorder?.spawned(task),
+    ended: (task) => recorder?.ended(task),
+    stop,
+  };
   const stops = [
     scope.on("finding", (event) => findings.keep(event)),
     callEvery(settings.sweep, () => {
@@ -64,6 +74,7 @@ export function watch(scope: Scope, options: WatchOptions = {}): Watch {
   function stop(): void {
     ledger.watcher = undefined;
     findings.flush();
+    recorder?.close();
     for (const end of stops.splice(0)) end();
   }
   return {

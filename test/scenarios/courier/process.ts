@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { onTestFinished } from "vitest";
+import { ownState } from "../process/child.ts";
 
 /** A program of the example, run as a process of its own by the Node that runs this test. */
 export interface Running {
@@ -20,7 +21,7 @@ export function run(
   const script = fileURLToPath(new URL(`../../../examples/courier/${program}`, import.meta.url));
   // Nodes older than the pinned one ask for the flag.
   const child = spawn(process.execPath, ["--experimental-strip-types", "--no-warnings", script, ...args], {
-    env: { ...process.env, NODE_OPTIONS: "", ...env },
+    env: { ...process.env, XDG_STATE_HOME: ownState(), NODE_OPTIONS: "", ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lines: string[] = [];

@@ -1,6 +1,8 @@
 import { spawn } from "node:child_process";
 import type { ChildProcess } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { onTestFailed, onTestFinished } from "vitest";
 import type { ProcessReport } from "../../../src/process/report.ts";
@@ -28,6 +30,13 @@ export function shellCommandOf(story: string): string {
     .join(" ");
 }
 
+/** A folder for the crash journals of one process: what was killed here is not told there. */
+export function ownState(): string {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-state-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
 export interface ChildEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
@@ -44,11 +53,14 @@ export class Child {
 
   constructor(
     [file, ...args]: readonly [string, ...string[]],
-    options: { cwd?: string; env?: NodeJS.ProcessEnv } = {},
+    options: { cwd?: string; env?: NodeJS.ProcessEnv; state?: string } = {},
   ) {
+    const { state = ownState(), ...more } = options;
+    const env = { ...(options.env ?? process.env), XDG_STATE_HOME: state };
     this.process = spawn(file, args, {
       stdio: ["pipe", "pipe", "pipe"],
-      ...options,
+      ...more,
+      env,
       // A group of its own, so that a shell's children go with it.
       detached: true,
     });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { FindingEvent } from "../../../src/index.ts";
-import { Child, placeOf } from "../process/child.ts";
+import { Child, commandOf, ownState, placeOf } from "../process/child.ts";
 
 const found = (child: Child): FindingEvent =>
   JSON.parse(/^found (.*)$/m.exec(child.stdout)?.[1] ?? "{}") as FindingEvent;
@@ -32,4 +32,28 @@ describe("the watch of main()", () => {
       expect((await child.endBy("SIGTERM")).code).toBe(1);
     },
   );
+});
+
+describe("the crash journal of main()", () => {
+  test("the next start tells, once, what ran in the process that was killed, and how far it had come", async () => {
+    const state = ownState();
+    const killed = new Child(commandOf("one that is killed"), { state });
+    await killed.untilSaid(/^ready \d+$/m);
+    await killed.endBy("SIGKILL");
+    const next = new Child(commandOf("one that starts again"), { state });
+    await next.ended;
+    const [line = "{}", ...others] = next.stderr.trim().split("\n");
+    expect(others).toEqual([]);
+    expect(JSON.parse(line)).toMatchObject({ holdfast: "died", name: "demo", pid: killed.process.pid });
+    const { running } = JSON.parse(line) as { running: { path: string; key?: string; progress?: object }[] };
+    expect(running.map(({ path }) => path).toSorted()).toEqual(["demo/import", "demo/invoice", "demo/later"]);
+    expect(running.find(({ path }) => path === "demo/import")?.progress).toMatchObject({
+      done: 3,
+      total: 10,
+    });
+    expect(running.find(({ path }) => path === "demo/invoice")?.key).toBe("7");
+    const third = new Child(commandOf("one that starts again"), { state });
+    await third.ended;
+    expect(third.stderr).toBe("");
+  });
 });
