@@ -2,7 +2,8 @@ import { toWall } from "../core/clock.ts";
 import { attemptOf, taskPath } from "../core/describe.ts";
 import { given } from "../core/given.ts";
 import type { Progress } from "../core/info.ts";
-import { HIDDEN, JOURNALED, stateName } from "../core/task-node.ts";
+import { CLOSING } from "../core/scope-node.ts";
+import { ABANDONED, HIDDEN, JOURNALED, stateName, stateOf } from "../core/task-node.ts";
 import type { TaskNode } from "../core/task-node.ts";
 import type { Journal } from "./journal/writer.ts";
 
@@ -16,6 +17,7 @@ interface Written {
 export class Recorder {
   readonly #journal: Journal;
   readonly #written = new WeakMap<TaskNode, Written>();
+  #isClean = true;
 
   constructor(journal: Journal) {
     this.#journal = journal;
@@ -36,6 +38,11 @@ export class Recorder {
 
   /** A task that was told of has ended. */
   ended(node: TaskNode): void {
+    // What would not stop at the end still runs when the process ends: that is to be told.
+    if (stateOf(node) === ABANDONED && node.scope.state >= CLOSING) {
+      this.#isClean = false;
+      return;
+    }
     this.#journal.ended(node.id, stateName(node));
     if (node.extras?.options?.record === "journal") this.#journal.flush();
   }
@@ -44,9 +51,9 @@ export class Recorder {
     this.#journal.flush();
   }
 
-  /** The process comes to its end in order. */
+  /** The root is closed. */
   close(): void {
-    this.#journal.close(true);
+    this.#journal.close(this.#isClean);
   }
 
   #begin(node: TaskNode): void {
