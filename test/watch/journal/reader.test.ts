@@ -60,6 +60,17 @@ test("a torn last line is left out, and said", () => {
   expect(readJournals({ folder: place })).toMatchObject([{ running, isTorn: true }]);
 });
 
+test("after a line that cannot be read nothing more is believed: what stood in it may be what ended", () => {
+  const place = folder();
+  const later = '{"t":3000,"b":[[18,0,0,1]]}\n';
+  for (const broken of ['{"t":2000,"e":{"succ', "null", '{"t":2000,"b":[[18,7,0,1]]}', "\u0000\u0000"]) {
+    put(place, `${journalOf({}, flush)}${broken}\n${later}`);
+    expect(readJournals({ folder: place })).toMatchObject([
+      { running: [{ id: 17 }], lastSweepAt: AT + 1000, isTorn: true },
+    ]);
+  }
+});
+
 test("a process that lives is not told, nor is one that ended in order", () => {
   const place = folder();
   const own = openJournal({ name: "courier", folder: place });
