@@ -15,7 +15,7 @@ import { Sweep } from "./sweep.ts";
 import { Watchdog } from "./watchdog.ts";
 
 /** A watch over a root scope. */
-export interface Watch extends Disposable {
+export interface Watch {
   /** What was found, the newest first; the newest 100 are kept. */
   findings(): readonly FindingEvent[];
   /** Looks now, as it otherwise does by itself. */
@@ -32,7 +32,7 @@ export interface Watch extends Disposable {
  * another watch looks after it.
  * @example
  * const app = openScope("worker");
- * using watching = watch(app, { adriftAfter: "5m" });
+ * const watching = watch(app, { adriftAfter: "5m" });
  * app.on("finding", ({ text }) => console.error(text));
  */
 export function watch(scope: Scope, options: WatchOptions = {}): Watch {
@@ -81,6 +81,5 @@ export function watch(scope: Scope, options: WatchOptions = {}): Watch {
     findings: () => findings.kept,
     sweep: () => sweep.run(),
     stop,
-    [Symbol.dispose]: stop,
   };
 }
