@@ -47,7 +47,7 @@ interface VersionLayout {
   readonly spaceOfChunk: number;
   /** The instance type of a free block (`FREE_SPACE_TYPE`), which is not exported any more. */
   readonly freeSpace: number;
-  /** In what a free block counts its size: bytes, or since V8 14 words. */
+  /** In what a free block counts its size: bytes, or since V8 13 words. */
   readonly freeSpaceUnit: number;
   /** `SourcePositionTableBuilder` (src/codegen/source-position-table.cc): how an entry is packed. */
   readonly positionEntries: "signed" | "flagged";
@@ -105,7 +105,7 @@ const versions: Readonly<Record<string, VersionLayout>> = {
     metadata: { ofChunk: 8, chunk: 8 },
     spaceOfChunk: 80,
     freeSpace: 268,
-    freeSpaceUnit: 1,
+    freeSpaceUnit: 8,
     positionEntries: "signed",
   },
   "14.6": {

@@ -48,9 +48,13 @@ export class Program {
   static async node(
     name: string,
     args: readonly string[] = [],
-    { node = process.execPath, ...options }: SpawnOptions & { readonly node?: string } = {},
+    {
+      node = process.execPath,
+      flags = [],
+      ...options
+    }: SpawnOptions & { readonly node?: string; readonly flags?: readonly string[] } = {},
   ): Promise<Program> {
-    const program = new Program(node, [fixture(name), ...args], options);
+    const program = new Program(node, [...flags, fixture(name), ...args], options);
     await program.untilSaid(/^ready$/m);
     return program;
   }
