@@ -72,6 +72,8 @@ async function dumps(target: Target, count: number) {
   let truth: LoadTruth | undefined;
   for (let index = 0; index < count; index++) {
     const judged = await target.dump();
+    // At once: of a long run one wants to know while it runs.
+    if (judged.wrong.length > 0) console.log(`dump ${index}:\n${judged.wrong.slice(0, 20).join("\n")}`);
     wrong.push(...judged.wrong);
     for (const key of ["said", "lasting", "exact", "changing", "missing"] as const) sum[key] += judged[key];
     worst = Math.min(worst, judged.exact / judged.lasting);
