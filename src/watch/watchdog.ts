@@ -29,6 +29,8 @@ export interface Standstill {
 export class Watchdog {
   readonly #stops: (() => void)[] = [];
   #lastBeat = now();
+  /** How long the last standstill was, in ms. */
+  #gap = 0;
   /** What was seen when the thread looked. */
   #seen: Omit<Standstill, "ms"> | undefined;
 
@@ -54,7 +56,6 @@ export class Watchdog {
       execArgv: ["--no-warnings"],
       resourceLimits: { maxOldGenerationSizeMb: 16, maxYoungGenerationSizeMb: 1, stackSizeMb: 1 },
     });
-    worker.unref();
     worker.on("error", (error: Error) => {
       process.emitWarning(`nobody notices a blocked event loop: ${error.message}`, {
         type: "HoldfastWarning",
@@ -63,13 +64,19 @@ export class Watchdog {
       this.stop();
     });
     worker.on("message", () => {
-      const ms = now() - this.#lastBeat;
+      const ms = Math.max(now() - this.#lastBeat, this.#gap);
+      this.#gap = 0;
       const seen = this.#seen ?? {};
       this.#seen = undefined;
       onStandstill({ ms, ...seen });
     });
+    // Last: a listener that is added later would hold the process again.
+    worker.unref();
     const beat = (): void => {
-      this.#lastBeat = now();
+      const at = now();
+      // The first beat afterwards may come before the thread's message.
+      if (at - this.#lastBeat >= blockAfter) this.#gap = at - this.#lastBeat;
+      this.#lastBeat = at;
       Atomics.add(shared, 0, 1);
     };
     this.#stops.push(
