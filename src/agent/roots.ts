@@ -1,6 +1,7 @@
 import { familyOfScope } from "../core/walk.ts";
 import {
   describeStats,
+  isWithin,
   recordInfo,
   scopePath,
   scopeState,
@@ -117,9 +118,11 @@ export class Roots {
   }
 
   *#records(): Generator<TaskRecord> {
-    for (const node of this.nodes) {
-      // All roots of the process, or one of them: never a scope within.
-      yield* node.ledger.records();
+    const own = this.#own;
+    for (const { ledger } of this.nodes) {
+      // A ledger is that of the whole root.
+      for (const record of ledger.records())
+        if (own === undefined || isWithin(record.scope, own)) yield record;
     }
   }
 }

@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
+import { clean } from "../inspect/words.ts";
 import { addCancel } from "./cancel.ts";
 import { addCompletion } from "./completion.ts";
 import { addDrain } from "./drain.ts";
@@ -53,8 +54,8 @@ program.parseAsync().catch((error: unknown) => {
   const exitCode = exitCodeOf(error);
   if (exitCode !== undefined) {
     const { message, code } = error as { message: string; code: string };
-    // A list of what it may be comes below.
-    const [what = "", ...more] = message.split("\n");
+    // A list of what it may be comes below. Part of it may be what a process calls its things.
+    const [what = "", ...more] = message.split("\n").map(clean);
     process.stderr.write([`holdfast: ${what} (${code})`, ...more, ""].join("\n"));
     process.exitCode = exitCode;
     return;

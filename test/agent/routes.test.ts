@@ -241,6 +241,19 @@ describe("what is told", () => {
     expect(faults("Refusal", answer.json)).toEqual([]);
   });
 
+  test("an agent of a scope tells of what is in it, and of nothing beside", async () => {
+    const { app } = await agentOf();
+    const side = app.scope("side");
+    const { agent } = await agentOf({ scope: side });
+    await app.spawn("outside", () => 1);
+    await side.spawn("inside", () => 1);
+    app.spawn("outside", forever);
+    side.spawn("inside", forever);
+    const { tasks } = (await ask(agent, "/tasks")).json as unknown as { tasks: { name: string }[] };
+    expect(tasks.map(({ name }) => name)).toEqual(["inside", "inside"]);
+    expect((await ask(agent, "/info")).json).toMatchObject({ tasks: { live: 1, spawned: 2, succeeded: 1 } });
+  });
+
   test("GET /metrics is what Prometheus reads", async () => {
     const { app, agent } = await agentOf({ findings: () => [finding] }, { records: 10 });
     await app.spawn('odd "name"\\', () => 1);

@@ -96,6 +96,13 @@ describe("looking at a process from another one", () => {
       expect(stdout).not.toMatch(/[\u0000-\u0009\u000B-\u001F]/);
       expect(stdout).toContain(String.raw`\u001b[31m`);
     }
+    // Errors too.
+    const task = "evil\u001B[31m/evil \u001B[31mname\u0007";
+    await place.run("cancel", "evil\u001B[31m", task);
+    const { code, stderr } = await place.run("cancel", "evil\u001B[31m", task);
+    expect(stderr).toContain(String.raw`evil\u001b[31m/evil \u001b[31mname\u0007 (#`);
+    expect(stderr).not.toContain("\u001B");
+    expect(code).toBe(14);
   });
 
   test("events: what happens, as it happens, until the process ends", async () => {

@@ -10,6 +10,7 @@ test.each<[MainOptions, string]>([
   [{ notReadyFor: Number.NaN }, "notReadyFor"],
   [{ signals: ["SIGKILL"] }, "signals"],
   [{ signals: ["SIGNONE"] }, "signals"],
+  [{ agent: "no" as unknown as boolean }, "agent"],
   [{ concurrency: 1 } as MainOptions, "concurrency"],
 ])("main() with %j is refused before anything runs", async (options, option) => {
   let hasRun = false;
