@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { describe, expect, onTestFinished, test } from "vitest";
+import { describe, expect, onTestFailed, onTestFinished, test } from "vitest";
 import { EMPTY, pressed, resized, taskInQuestion, told, visibleTasks } from "../../src/cli/top/model.ts";
 import type { Effect, Key, Model } from "../../src/cli/top/model.ts";
 import { draw, FRAME } from "../../src/cli/top/view.ts";
@@ -228,6 +228,13 @@ describe("the screen", () => {
     ]);
     expect(draw(press(model([]), "/", "x"), canvas()).join("\n")).toContain("no task is as the filter says");
   });
+
+  test("that the process does not answer is told until it does, and takes no other word away", () => {
+    const own: Model = { ...model([task(1)]), trouble: "no answer", note: "app/mail #1 cancelled" };
+    const lines = draw(own, canvas());
+    expect([lines[2], lines.at(-1)]).toEqual(["no answer", "app/mail #1 cancelled"]);
+    expect(told(own, info, answer([]))).toMatchObject({ trouble: "", note: "app/mail #1 cancelled" });
+  });
 });
 
 describe.skipIf(!can("tmux", "-V"))("in a terminal of 80 × 24", () => {
@@ -240,6 +247,7 @@ describe.skipIf(!can("tmux", "-V"))("in a terminal of 80 × 24", () => {
         encoding: "utf8",
         env: { ...process.env, ...place.env, TERM: "xterm" },
       });
+    onTestFailed(() => console.error(screen));
     onTestFinished(() => {
       tmux("kill-server");
       rmSync(folder, { recursive: true });
@@ -249,9 +257,11 @@ describe.skipIf(!can("tmux", "-V"))("in a terminal of 80 × 24", () => {
     return tmux;
   }
 
+  let screen = "";
+
   async function until(tmux: (...args: string[]) => string, isSo: RegExp): Promise<string> {
     for (;;) {
-      const screen = tmux("capture-pane", "-p");
+      screen = tmux("capture-pane", "-p");
       if (isSo.test(screen)) return screen;
       await new Promise(setImmediate);
     }

@@ -42,6 +42,8 @@ export interface Model {
   readonly isPaused: boolean;
   /** What has become of what was asked for; gone with the next key. */
   readonly note: string;
+  /** Why the process does not answer; empty while it does. */
+  readonly trouble: string;
 }
 
 /** As it begins. */
@@ -63,6 +65,7 @@ export const EMPTY: Model = {
   scroll: 0,
   isPaused: false,
   note: "",
+  trouble: "",
 };
 
 /** A key, as `node:readline` tells it. */
@@ -104,7 +107,7 @@ function compare(a: string, b: string): number {
 
 /** With what the process has told. The selected task stays so, wherever it has gone. */
 export function told(model: Model, info: InfoAnswer, { tasks, more, at }: TasksAnswer): Model {
-  return settled({ ...model, info, tasks, hasMore: more, at }, model);
+  return settled({ ...model, info, tasks, hasMore: more, at, trouble: "" }, model);
 }
 
 /** With something selected that is shown, and the rows moved so that it is. */

@@ -147,7 +147,7 @@ class Top {
       ]);
       return (model) => ({ ...told(model, info, tasks), ...(model.looksAt === looksAt ? { task } : {}) });
     } catch (error) {
-      return (model) => ({ ...model, note: messageOf(error) });
+      return (model) => ({ ...model, trouble: messageOf(error) });
     }
   }
 

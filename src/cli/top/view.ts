@@ -29,11 +29,9 @@ export function draw(model: Model, canvas: Canvas): string[] {
   return [...headLines(model, canvas), ...filled, footLine(model, canvas)].slice(0, canvas.height);
 }
 
-function headLines(
-  { info, order, isReversed, kind, filter, mode, isPaused, hasMore }: Model,
-  { width, paint }: Canvas,
-): string[] {
-  if (info === undefined) return ["asking …", "", ""];
+function headLines(model: Model, { width, paint }: Canvas): string[] {
+  const { info, order, isReversed, kind, filter, mode, isPaused, hasMore, trouble } = model;
+  if (info === undefined) return ["asking …", "", paint.warning(cut(clean(trouble), width))];
   const { name, pid, uptimeMs, node, tasks, findings, loop, memory } = info;
   const late = loop.delay === null ? "?" : `${loop.delay.p99.toFixed(1)} ms`;
   const state = info.roots.find((root) => root.state !== "open")?.state;
@@ -52,7 +50,7 @@ function headLines(
   return [
     paint.heading(cut(first, width)),
     findings > 0 ? paint.warning(cut(second, width)) : cut(second, width),
-    paint.faint(cut(how, width)),
+    trouble === "" ? paint.faint(cut(how, width)) : paint.warning(cut(clean(trouble), width)),
   ];
 }
 
