@@ -239,7 +239,7 @@ describe("the screen", () => {
 
 describe.skipIf(!can("tmux", "-V"))("in a terminal of 80 × 24", () => {
   /** A terminal in which `holdfast top courier` runs. */
-  function terminal(place: Place): (...args: string[]) => string {
+  async function terminal(place: Place): Promise<(...args: string[]) => string> {
     const folder = mkdtempSync(join(tmpdir(), "holdfast-tmux-"));
     const socket = join(folder, "socket");
     const tmux = (...args: string[]): string =>
@@ -253,6 +253,8 @@ describe.skipIf(!can("tmux", "-V"))("in a terminal of 80 × 24", () => {
       rmSync(folder, { recursive: true });
     });
     tmux("new-session", "-d", "-x", "80", "-y", "24", "env PS1='back> ' sh");
+    // What is typed before the shell reads is echoed twice.
+    await until(tmux, /^back>/);
     tmux("send-keys", `"${process.execPath}" "${place.cli}" top courier`, "Enter");
     return tmux;
   }
@@ -270,7 +272,7 @@ describe.skipIf(!can("tmux", "-V"))("in a terminal of 80 × 24", () => {
   test("it shows what runs, filters, looks, cancels, and gives the terminal back", async () => {
     const place = new Place();
     const child = await place.start("courier");
-    const tmux = terminal(place);
+    const tmux = await terminal(place);
     const first = await until(tmux, /37 tasks, 0 waiting/);
     expect(first.split("\n").slice(0, 24)).toHaveLength(24);
     expect(first).toMatch(/^courier {2}pid \d+ {2}up .* {2}Node/);
@@ -293,7 +295,7 @@ describe.skipIf(!can("tmux", "-V"))("in a terminal of 80 × 24", () => {
   test("it ends with the process", async () => {
     const place = new Place();
     const child = await place.start("courier", "talks");
-    const tmux = terminal(place);
+    const tmux = await terminal(place);
     await until(tmux, /1 task, 0 waiting/);
     await child.endBy("SIGKILL");
     await until(tmux, new RegExp(`process ${pidOf(child)} has ended\\nback>`));
