@@ -44,17 +44,7 @@ export interface LoopDelay {
 }
 
 /** How many tasks there are, and how the ended ones ended: over all root scopes that are open. */
-export interface TaskCounts {
-  readonly live: number;
-  readonly waiting: number;
-  readonly spawned: number;
-  readonly succeeded: number;
-  readonly failed: number;
-  readonly cancelled: number;
-  readonly lost: number;
-  readonly abandoned: number;
-  readonly late: number;
-}
+export type TaskCounts = Omit<ScopeStats, "path" | "state" | "names">;
 
 /** `GET /info`. */
 export interface InfoAnswer extends Answer {

@@ -10,6 +10,7 @@ import {
   totalOf,
 } from "../core/describe.ts";
 import { roots } from "../core/roots.ts";
+import { Tally } from "../core/scope-node.ts";
 import type { ScopeNode } from "../core/scope-node.ts";
 import { HIDDEN, isTerminal, stateName, stateOf, terminalName, WAITING } from "../core/task-node.ts";
 import type { TaskNode } from "../core/task-node.ts";
@@ -49,21 +50,12 @@ export class Roots {
   }
 
   counts(): TaskCounts {
-    const sum = { live: 0, waiting: 0, spawned: 0, succeeded: 0, failed: 0, cancelled: 0, lost: 0, abandoned: 0, late: 0 }; // prettier-ignore
-    for (const task of this.#live()) {
-      sum.live++;
-      if (stateOf(task) === WAITING) sum.waiting++;
-    }
-    for (const tally of this.nodes.map(totalOf)) {
-      sum.spawned += tally.spawned;
-      sum.succeeded += tally.succeeded;
-      sum.failed += tally.failed;
-      sum.cancelled += tally.cancelled;
-      sum.lost += tally.lost;
-      sum.abandoned += tally.abandoned;
-      sum.late += tally.late;
-    }
-    return sum;
+    const live = this.#live();
+    const waiting = live.filter((task) => stateOf(task) === WAITING).length;
+    const total = new Tally();
+    for (const node of this.nodes) total.add(totalOf(node));
+    const { spawned, succeeded, failed, cancelled, lost, abandoned, late } = total;
+    return { live: live.length, waiting, spawned, succeeded, failed, cancelled, lost, abandoned, late };
   }
 
   /** The live tasks, then the records, and whether there are more. Only those that are shown are described. */

@@ -1,4 +1,4 @@
-import { scopePath, scopeState, taskInfo, visible, visibleChildren } from "../core/describe.ts";
+import { emptyTree, taskInfo, visible, visibleChildren } from "../core/describe.ts";
 import type { ScopeNode } from "../core/scope-node.ts";
 import { isTerminal } from "../core/task-node.ts";
 import type { TaskNode } from "../core/task-node.ts";
@@ -31,7 +31,7 @@ type Owner = readonly [ScopeNode, OpenScope, number] | readonly [TaskNode, OpenT
  * not the next root; and what is left out is counted.
  */
 export function scopeBranches(nodes: readonly ScopeNode[], bounds: TreeBounds): ScopeBranch[] {
-  const branches = nodes.map(emptyScope);
+  const branches = nodes.map(emptyTree);
   fill(
     nodes.map((node, at) => [node, branches[at] as OpenScope, 0]),
     bounds,
@@ -63,7 +63,7 @@ function fill(queue: Owner[], { limit, each }: TreeBounds): void {
       queue.push([task, below, depth + 1]);
     }
     for (const scope of shownScopes) {
-      const below = emptyScope(scope);
+      const below: OpenScope = emptyTree(scope);
       branch.scopes.push(below);
       queue.push([scope, below, depth + 1]);
     }
@@ -95,15 +95,4 @@ function omittedOf(tasks: readonly TaskNode[]): Omitted {
 
 function emptyTask(node: TaskNode): OpenTask {
   return { ...taskInfo(node), tasks: [], scopes: [] };
-}
-
-function emptyScope(node: ScopeNode): OpenScope {
-  return {
-    name: node.name,
-    path: scopePath(node),
-    state: scopeState(node),
-    attributes: node.settings.attributes,
-    tasks: [],
-    scopes: [],
-  };
 }

@@ -257,7 +257,8 @@ function openBelow(scope: ScopeNode, into: OpenTree[], open: [ScopeNode, OpenTre
   }
 }
 
-function emptyTree(scope: ScopeNode): OpenTree {
+/** A scope, without what is in it. */
+export function emptyTree(scope: ScopeNode): OpenTree {
   return {
     name: scope.name,
     path: scopePath(scope),

@@ -11,16 +11,11 @@ const MAX_TASKS = 100;
  * @example
  * // {"holdfast":"died","name":"courier","pid":17,"startedAt":1764165787000,"lastSweepAt":1764165912004,…}
  */
-export interface DeathReport {
+export interface DeathReport extends Pick<
+  DeadProcess,
+  "name" | "pid" | "startedAt" | "lastSweepAt" | "node" | "host"
+> {
   readonly holdfast: "died";
-  /** That of the program. */
-  readonly name: string;
-  readonly pid: number;
-  readonly startedAt: number;
-  /** It died after that, and most often within a second. */
-  readonly lastSweepAt: number;
-  readonly node: string;
-  readonly host: string;
   /** It did come to its end, but these tasks had not come to theirs. */
   readonly hasEnded?: true;
   /** What ran, the oldest first; at most 100 are listed. */
