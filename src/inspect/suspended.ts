@@ -158,7 +158,7 @@ const SMIS = LAST_SMI - FIRST_SMI + 2;
  * The next index, from one on to the last one, at which the words may be those of a suspended function; beyond the last
  * if there is none. Of three words one is looked at: most are no Smi, and then none of three functions is there.
  */
-function nextIn(words: Uint32Array, from: number, last: number): number {
+export function nextIn(words: Uint32Array, from: number, last: number): number {
   for (let smi = from + LAST_SMI; smi - LAST_SMI <= last; smi += SMIS) {
     if (words[smi] !== 0) continue;
     for (let i = smi - LAST_SMI; i <= smi - FIRST_SMI && i <= last; i += 2) if (mayBe(words, i)) return i;
@@ -166,7 +166,10 @@ function nextIn(words: Uint32Array, from: number, last: number): number {
   return last + 1;
 }
 
-/** Smis where they must be, tagged pointers where those must be, and a continuation that is one of a suspended function. */
+/**
+ * Smis where they must be, tagged pointers where those must be, and a continuation that is one of a suspended function.
+ * Not looked at: the second word, which is a Smi once an object is a key of a Map; and `this`, which may be a number.
+ */
 function mayBe(u: Uint32Array, i: number): boolean {
   return (
     u[i + 14] === 0 &&
@@ -175,11 +178,9 @@ function mayBe(u: Uint32Array, i: number): boolean {
     (u[i + 15] as number) <= 2 &&
     (u[i + 17] as number) <= MAX_CONTINUATION &&
     ((u[i] as number) &
-      (u[i + 2] as number) &
       (u[i + 4] as number) &
       (u[i + 6] as number) &
       (u[i + 8] as number) &
-      (u[i + 10] as number) &
       (u[i + 18] as number) &
       (u[i + 20] as number) &
       1) !==
@@ -191,6 +192,7 @@ function mayBe(u: Uint32Array, i: number): boolean {
   );
 }
 
+/** V8 puts its chunks anywhere, below 4 GB, too. */
 function isHigh(half: number | undefined): boolean {
-  return half !== undefined && half > 0 && half <= MAX_HIGH;
+  return half !== undefined && half <= MAX_HIGH;
 }
