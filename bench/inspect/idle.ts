@@ -18,8 +18,7 @@ export interface Idle {
 
 /** Dumps a target and reads it plainly, in turns. */
 export async function measureIdle(target: Target, effort: Effort): Promise<Idle> {
-  await target.untilQuiet();
-  const first = await readOnce(target.pid);
+  const first = await readAsleep(target);
   const { functions } = target.size;
   if (first.functions !== functions)
     throw new Error(`a dump of ${functions} functions has shown ${first.functions}: its time means nothing`);
@@ -38,4 +37,16 @@ export async function measureIdle(target: Target, effort: Effort): Promise<Idle>
     rounds,
     quiet: dumps.filter(({ wasIdle }) => wasIdle).length,
   };
+}
+
+/** So often it is looked whether the target sleeps by now. */
+const LOOKS = 10;
+
+/** A dump in which the target has slept: where others need the cores, V8's threads in it may rest for long, and go on. */
+async function readAsleep(target: Target): Promise<Reading> {
+  for (let looks = 1; ; looks++) {
+    await target.untilQuiet();
+    const reading = await readOnce(target.pid);
+    if (reading.wasIdle || looks === LOOKS) return reading;
+  }
 }
