@@ -2,12 +2,14 @@ import { chmodSync } from "node:fs";
 import type { Server } from "node:http";
 import { outside } from "../core/context.ts";
 import { kinds } from "../core/events.ts";
-import type { FindingEvent, ScopeEvent } from "../core/info.ts";
+import type { FindingEvent } from "../core/info.ts";
 import { scopeViewOf } from "../core/group-scope.ts";
 import { ScopeView } from "../core/scope-view.ts";
 import type { Scope } from "../core/types.ts";
+import type { JournalFailure } from "../watch/journal/format.ts";
 import type { Listen } from "./event-stream.ts";
 import { isAnswered, makeFolder, runtimeFolder, socketOf, unlinkSocket } from "./folder.ts";
+import { HeardFindings } from "./heard-findings.ts";
 import { LoopMeter } from "./loop-meter.ts";
 import { Roots } from "./roots.ts";
 import { serverOf } from "./server.ts";
@@ -18,8 +20,12 @@ export interface AgentOptions {
   readonly name: string;
   /** What it tells of. @default every root scope of this copy of holdfast */
   readonly scope?: Scope;
-  /** What the watch holds to be wrong. @default nothing */
+  /** What is held to be wrong. @default what is said to be so from now on, the newest 100 */
   readonly findings?: () => readonly FindingEvent[];
+  /** What nobody caught or handled. @default nothing */
+  readonly failures?: () => readonly JournalFailure[];
+  /** Has what watches look now; resolves when what it has found is said. @default nothing */
+  readonly look?: () => Promise<void>;
   /** Begins the end of the process. @default `requestClose(reason)` of the scopes it tells of */
   readonly drain?: (reason: string) => void;
   /** Where its socket is to be. @default the runtime folder of this user */
@@ -46,8 +52,9 @@ export interface Agent {
  * agent runs in this process already.
  */
 export async function startAgent(options: AgentOptions): Promise<Agent> {
-  const { name, scope, findings = () => [], folder = runtimeFolder() } = options;
-  const { heartbeat = 15_000, buffer = 1_000 } = options;
+  const { name, scope, folder = runtimeFolder() } = options;
+  const { heartbeat = 15_000, buffer = 1_000, failures = () => [] } = options;
+  const { look = () => Promise.resolve() } = options;
   const roots = new Roots(scope === undefined ? undefined : ScopeView.nodeOf(scope));
   const drain =
     options.drain ??
@@ -55,6 +62,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       for (const node of roots.nodes) scopeViewOf(node).requestClose(reason);
     });
   const listen = scope === undefined ? listenToAll : listenTo(scope);
+  const heard = options.findings === undefined ? new HeardFindings(listen) : undefined;
+  const findings = options.findings ?? ((): readonly FindingEvent[] => heard?.list ?? []);
   const meter = new LoopMeter();
   const socket = socketOf(process.pid, folder);
   makeFolder(folder);
@@ -62,7 +71,8 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   // Nobody answers there, and it has our pid: it is of an earlier process.
   if (process.platform !== "win32") unlinkSocket(socket);
   // Outside of whatever task starts it: what it does later is nobody's.
-  const server = outside(() => serverOf({ name, roots, findings, drain, listen, meter, heartbeat, buffer }));
+  const subject = { name, roots, findings, failures, look, drain, listen, meter, heartbeat, buffer };
+  const server = outside(() => serverOf(subject));
   await outside(() => open(server, socket));
   const onExit = (): void => remove(socket);
   process.once("exit", onExit);
@@ -70,6 +80,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
     socket,
     close: () => {
       process.off("exit", onExit);
+      heard?.stop();
       return close(server, socket);
     },
   };
@@ -110,7 +121,7 @@ function listenTo(scope: Scope): Listen {
 /** Through the diagnostics channels, which hear of every root. */
 const listenToAll: Listen = (type, listener) => {
   const { channel } = kinds[type];
-  const own = (event: unknown): void => listener(event as ScopeEvent);
+  const own = (event: unknown): void => listener(event as Parameters<typeof listener>[0]);
   channel.subscribe(own);
   return () => {
     channel.unsubscribe(own);

@@ -1,6 +1,7 @@
 import type { FindingEvent, ScopeEventName, ScopeEventOf, ScopeStats, TaskInfo } from "../core/info.ts";
 import type { Attributes } from "../core/options.ts";
 import type { ScopeState } from "../core/words.ts";
+import type { JournalFailure } from "../watch/journal/format.ts";
 
 /*
  * What the agent answers, as plain data. openapi.json says the same as a schema; a new number in `schema` where
@@ -135,6 +136,21 @@ export interface TaskAnswer extends Answer {
 /** `GET /findings`. */
 export interface FindingsAnswer extends Answer {
   readonly findings: readonly FindingEvent[];
+  /** What nobody caught or handled, the newest last; told by processes that were started with `holdfast/register`. */
+  readonly failures?: readonly JournalFailure[];
+}
+
+/** How the heap was before its garbage was collected, and after, in bytes. */
+export interface Collected {
+  readonly ms: number;
+  readonly before: number;
+  readonly after: number;
+}
+
+/** `POST /check`, when it has looked. */
+export interface CheckAnswer extends FindingsAnswer {
+  /** Absent where no garbage was to be collected. */
+  readonly collected?: Collected;
 }
 
 /** `GET /stats`. */
@@ -161,6 +177,7 @@ interface Answers {
   readonly "/findings": FindingsAnswer;
   readonly "/stats": StatsAnswer;
   readonly "/cancel": CancelAnswer;
+  readonly "/check": CheckAnswer;
   readonly "/drain": DrainAnswer;
 }
 

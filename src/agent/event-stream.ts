@@ -1,12 +1,15 @@
 import type { ServerResponse } from "node:http";
 import { nextTurn, wall } from "../core/clock.ts";
-import type { ScopeEvent, ScopeEventName } from "../core/info.ts";
+import type { ScopeEvent, ScopeEventName, ScopeEventOf } from "../core/info.ts";
 import { SCHEMA } from "./answers.ts";
 import type { HelloMessage, MissedMessage } from "./answers.ts";
 import { toJsonText } from "./json.ts";
 
 /** Calls `listener` for every event of a kind. Returns the function that stops. */
-export type Listen = (type: ScopeEventName, listener: (event: ScopeEvent) => void) => () => void;
+export type Listen = <T extends ScopeEventName>(
+  type: T,
+  listener: (event: ScopeEventOf<T>) => void,
+) => () => void;
 
 /** Who is listened to, and for what. */
 export interface StreamOptions {

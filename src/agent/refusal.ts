@@ -11,6 +11,7 @@ export const statuses = {
   HF_TOO_LARGE: 413,
   HF_AGENT_DEFECT: 500,
   HF_NO_DUMP: 501,
+  HF_NO_GC: 501,
 } as const;
 
 export type RefusalReason = keyof typeof statuses;

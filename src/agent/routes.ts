@@ -8,9 +8,11 @@ import type { FindingEvent, ScopeEventName, TaskInfo } from "../core/info.ts";
 import { handleOf } from "../core/task-handle.ts";
 import type { TaskNode } from "../core/task-node.ts";
 import type { TaskState } from "../core/words.ts";
+import type { JournalFailure } from "../watch/journal/format.ts";
 import { SCHEMA } from "./answers.ts";
+import { collectGarbage } from "./garbage.ts";
 import type {
-  Answer, CancelAnswer, DrainAnswer, FindingsAnswer, InfoAnswer, RouteInfo, StatsAnswer, TaskAnswer, TasksAnswer, TreeAnswer,
+  Answer, CancelAnswer, CheckAnswer, DrainAnswer, FindingsAnswer, InfoAnswer, RouteInfo, StatsAnswer, TaskAnswer, TasksAnswer, TreeAnswer,
   WelcomeAnswer,
 } from "./answers.ts"; // prettier-ignore
 import { EventStream } from "./event-stream.ts";
@@ -28,6 +30,8 @@ export interface Subject {
   readonly roots: Roots;
   readonly meter: LoopMeter;
   readonly findings: () => readonly FindingEvent[];
+  readonly failures: () => readonly JournalFailure[];
+  readonly look: () => Promise<void>;
   readonly drain: (reason: string) => void;
   readonly listen: Listen;
   readonly heartbeat: number;
@@ -70,6 +74,7 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/dump", does: "where each function waits (?filter=&min-count=&limit=)", answer: dump },
   { method: "GET", path: "/events", does: "what happens, as it happens (?type=&path=)", answer: events },
   { method: "POST", path: "/cancel", does: "cancel { task, reason?, all? }, and wait until it has ended", answer: cancel },
+  { method: "POST", path: "/check", does: "look now { gc? }, and tell what is held to be wrong", answer: check },
   { method: "POST", path: "/drain", does: "let it finish and end { reason? }", status: 202, answer: drain },
 ]; // prettier-ignore
 
@@ -174,7 +179,24 @@ function ambiguous(what: string, candidates: readonly TaskInfo[]): Refusal {
 
 function findings(subject: Subject, question: Question): FindingsAnswer {
   question.allow();
-  return { ...head(), findings: subject.findings() };
+  return findingsOf(subject);
+}
+
+function findingsOf(subject: Subject): FindingsAnswer {
+  const failures = subject.failures();
+  return { ...head(), findings: subject.findings(), ...(failures.length > 0 && { failures }) };
+}
+
+async function check(subject: Subject, question: Question): Promise<CheckAnswer> {
+  question.allow();
+  const { gc = false } = await question.body("gc");
+  if (typeof gc !== "boolean") throw new Refusal("HF_BAD_REQUEST", "gc has to be true or false");
+  // Before: what a sweep has not met yet is not let go of, and so not collected.
+  await subject.look();
+  if (!gc) return findingsOf(subject);
+  const collected = await collectGarbage();
+  await subject.look();
+  return { ...findingsOf(subject), collected };
 }
 
 function stats({ roots }: Subject, question: Question): StatsAnswer {

@@ -18,6 +18,13 @@ export const refusals: Readonly<Record<RefusalCode, number>> = {
   HF_CANNOT_STOP: 10,
 };
 
+/** How `check` ends where something is wrong with the process. */
+export const FOUND = 19;
+
+/** How `run` ends where the command could not be started, as env(1) and shells do. */
+export const COMMAND_NOT_RUN = 126;
+export const COMMAND_NOT_FOUND = 127;
+
 /** How it ends where a process cannot be asked, or does not do what it was asked. */
 export const failures = {
   HF_NO_SUCH_PROCESS: refusals.HF_NO_SUCH_PROCESS,
@@ -37,6 +44,8 @@ export const failures = {
   HF_NO_ROUTE: 17,
   /** It was cancelled, and given up: it did not stop within its grace. */
   HF_TASK_ABANDONED: 18,
+  /** Its Node cannot be told to collect garbage. */
+  HF_NO_GC: 20,
 } as const;
 
 /** Of an error that has such a code: how the command line ends; of others undefined. */
@@ -46,12 +55,18 @@ export function exitCodeOf(error: unknown): number | undefined {
 }
 
 /** The exit codes of some verbs, for their help. */
-export function exitCodesText(ok: string, codes: readonly (keyof typeof failures)[]): string {
-  const rows: [number, string][] = [
+export function exitCodesText(
+  ok: string,
+  codes: readonly (keyof typeof failures)[],
+  others: readonly (readonly [exit: number, why: string])[] = [],
+): string {
+  const rows: (readonly [number, string])[] = [
     [OK, ok],
     [DEFECT, "a defect of holdfast"],
     [WRONG_ARGUMENTS, "wrong arguments"],
-    ...codes.map((code): [number, string] => [failures[code], code]),
+    ...codes.map((code) => [failures[code], code] as const),
+    ...others,
   ];
-  return `\nExit codes:\n${rows.map(([code, text]) => `${String(code).padStart(3)}  ${text}`).join("\n")}\n`;
+  const sorted = rows.toSorted(([a], [b]) => a - b);
+  return `\nExit codes:\n${sorted.map(([code, text]) => `${String(code).padStart(3)}  ${text}`).join("\n")}\n`;
 }

@@ -40,6 +40,7 @@ const WANTS: readonly (readonly [want: string, verbs: readonly (readonly [verb: 
       "It hangs. Where?",
       [
         ["findings courier", "what the watch holds to be wrong"],
+        ["check courier --gc", "the same, looked at now; finds what is lost"],
         ["dump 4711", "the line of every await; any Node, on Linux"],
         ["dump 4711 --filter deliver", "only what has to do with deliver"],
       ],
@@ -50,6 +51,13 @@ const WANTS: readonly (readonly [want: string, verbs: readonly (readonly [verb: 
         ["stats courier", "by name: how many, how they ended, how long"],
         ["events courier --type retry,end", "what happens, as it happens"],
         ["tasks courier 4102", "all that is known of one task"],
+      ],
+    ],
+    [
+      "It died. What was it doing?",
+      [
+        ["last courier", "what ran when it was killed"],
+        ["run -- node app.js", "any program: seen, watched, told of later"],
       ],
     ],
     [
@@ -73,6 +81,6 @@ function lesson(paint: Paint): string[] {
     "Each after holdfast, as in: holdfast ps. A process is said by its pid, or by the",
     "name that it gave to main(), where only one goes by it. Every verb that looks or",
     "acts takes --json, and holdfast help VERB tells all of it, exit codes too. What",
-    "can be asked are processes under main(), of your user; dump looks into any Node.",
+    "can be asked are processes under main() or run, of your user; dump reads any.",
   ];
 }

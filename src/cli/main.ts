@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { Command, CommanderError } from "commander";
 import { clean } from "../inspect/words.ts";
 import { addCancel } from "./cancel.ts";
+import { addCheck } from "./check.ts";
 import { addCompletion } from "./completion.ts";
 import { addDrain } from "./drain.ts";
 import { addDump } from "./dump.ts";
@@ -12,6 +13,7 @@ import { addFindings } from "./findings.ts";
 import { addHelp } from "./help.ts";
 import { addLast } from "./last.ts";
 import { addPs } from "./ps.ts";
+import { addRun } from "./run.ts";
 import { addStats } from "./stats.ts";
 import { addTasks } from "./tasks.ts";
 import { addTop } from "./top/top.ts";
@@ -26,6 +28,7 @@ const program = new Command("holdfast")
   .helpCommand(false)
   .showSuggestionAfterError()
   .showHelpAfterError("(holdfast --help tells what can be asked)")
+  .enablePositionalOptions()
   .exitOverride()
   .configureHelp({ showGlobalOptions: false });
 program.commandsGroup("Look:");
@@ -33,12 +36,14 @@ addPs(program);
 addTree(program);
 addTasks(program);
 addFindings(program);
+addCheck(program);
 addStats(program);
 addEvents(program);
 addTop(program);
 addDump(program);
 addLast(program);
 program.commandsGroup("Act:");
+addRun(program);
 addCancel(program);
 addDrain(program);
 program.commandsGroup("Learn:");

@@ -27,16 +27,23 @@ const COMMON: readonly (keyof typeof failures)[] = [
   "HF_NO_ROUTE",
 ];
 
+/** How a verb ends, and why. */
+interface VerbEnds {
+  readonly ok: string;
+  readonly codes?: readonly (keyof typeof failures)[];
+  readonly others?: readonly (readonly [exit: number, why: string])[];
+}
+
 /** A verb that asks one process, whose argument comes first. */
 export function addVerb(
   program: Command,
   name: string,
   description: string,
-  { ok, codes = [] }: { readonly ok: string; readonly codes?: readonly (keyof typeof failures)[] },
+  { ok, codes = [], others = [] }: VerbEnds,
 ): Command {
   return addWho(program.command(name).description(description))
     .option("--json", "plain data")
-    .addHelpText("after", exitCodesText(ok, [...COMMON, ...codes]));
+    .addHelpText("after", exitCodesText(ok, [...COMMON, ...codes], others));
 }
 
 /** Asks a process, and prints the answer: as it is, or in lines for people. */

@@ -19,6 +19,11 @@ function two(ms: number, large: number, largeName: string, small: number, smallN
   return `${Math.floor(ms / large)} ${largeName}${rest === 0 ? "" : ` ${rest} ${smallName}`}`;
 }
 
+/** A size of memory: `142 MB`. */
+export function megabytes(bytes: number): string {
+  return `${Math.round(bytes / 1024 ** 2)} MB`;
+}
+
 /** The time of day, of whoever reads. */
 export function timeOfDay(at: number): string {
   const date = new Date(at);

@@ -14,6 +14,14 @@ export interface Registry {
   main?: string;
   /** Called by the guard thread, from inside whatever holds the main thread. Ends the process. */
   interrupt?: (why: Interruption) => never;
+  /** What `holdfast/register` has begun, for a `main()` that does the same itself. */
+  preload?: Released;
+}
+
+/** What lets go of its parts, for others to take them over. */
+interface Released {
+  releaseAgent(): Promise<void>;
+  releaseWatch(): void;
 }
 
 /** What the guard thread asks of a main thread that did not end the process in time. */

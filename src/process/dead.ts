@@ -1,9 +1,11 @@
 import { reportDead } from "../watch/journal/archive.ts";
+import type { DeadProcess } from "../watch/journal/reader.ts";
 import { toReport } from "../watch/journal/report.ts";
 import { toText } from "../watch/journal/text.ts";
 import { isTerminal, say } from "./words.ts";
 
-/** Says what ran in those processes of this program that died without a word: of each once, at the next start. */
-export function tellDead(name: string): void {
-  for (const dead of reportDead(name)) say(isTerminal() ? toText(dead) : JSON.stringify(toReport(dead)));
+/** Says what ran in those processes of this program that are gone: of each once, at the next start. */
+export function tellDead(name: string, isWanted: (dead: DeadProcess) => boolean = () => true): void {
+  for (const dead of reportDead(name).filter(isWanted))
+    say(isTerminal() ? toText(dead) : JSON.stringify(toReport(dead)));
 }

@@ -104,6 +104,7 @@ export async function main(
     });
   }
   const scope = openScope(name, { ...root, grace: limits.grace });
+  if (watching !== false) own.preload?.releaseWatch();
   if (watching !== false && watching.journal !== false) tellDead(name);
   own.main = name;
   const program = new Program({

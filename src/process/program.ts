@@ -81,7 +81,7 @@ export class Program {
   async run(body: (app: Scope) => unknown): Promise<void> {
     const { limits, signals, hasAgent } = this.#settings;
     // Not waited for: nothing of the program depends on whether it can be seen.
-    if (hasAgent) this.#agent = beSeen(this.#scope, this.#settings.watch);
+    if (hasAgent) this.#agent = this.#beSeen();
     // Before the body: it may be the body that blocks.
     this.#guard = await Guard.start({
       signals: signals.map(({ name, number }) => [name, number] as const),
@@ -93,6 +93,14 @@ export class Program {
     this.#ending.useGuard(this.#guard);
     if (!this.#ending.hasBegun) this.#start(body);
     await this.#finished;
+  }
+
+  async #beSeen(): Promise<Agent | undefined> {
+    await registry().preload?.releaseAgent();
+    // Of all roots of the process; but what ends it is ours.
+    const drain = (reason: string): void => this.#scope.requestClose(reason);
+    const look = async (): Promise<void> => this.#settings.watch?.sweep();
+    return beSeen({ name: this.#scope.name, look, drain });
   }
 
   #start(body: (app: Scope) => unknown): void {

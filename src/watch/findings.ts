@@ -27,6 +27,7 @@ export class Findings {
   readonly #kept: FindingEvent[] = [];
   #waiting: (readonly [TaskNode, FindingWords])[] = [];
   #askedAt = -Infinity;
+  #asking: Promise<void> = Promise.resolve();
 
   constructor(scope: ScopeNode, linesEvery: number | undefined, readLines: ReadLines) {
     this.#scope = scope;
@@ -50,8 +51,13 @@ export class Findings {
       this.#waiting.push([node, words]);
     } else if (this.#mayAsk(words)) {
       this.#waiting.push([node, words]);
-      void this.#ask();
+      this.#asking = this.#ask();
     } else emitFinding(node, words);
+  }
+
+  /** Resolves when nothing waits for lines any more. */
+  untilSaid(): Promise<void> {
+    return this.#asking;
   }
 
   /** Says at once what waits for lines. */

@@ -18,8 +18,11 @@ import { Watchdog } from "./watchdog.ts";
 export interface Watch {
   /** What was found, the newest first; the newest 100 are kept. */
   findings(): readonly FindingEvent[];
-  /** Looks now, as it otherwise does by itself. */
-  sweep(): void;
+  /**
+   * Looks now, as it otherwise does by itself. Resolves when what it has found has been said: a finding may wait for the
+   * lines at which its task stands.
+   */
+  sweep(): Promise<void>;
   /** Looks no more. A watch also stops when its scope is closed. */
   stop(): void;
 }
@@ -79,7 +82,10 @@ export function watch(scope: Scope, options: WatchOptions = {}): Watch {
   }
   return {
     findings: () => findings.kept,
-    sweep: () => sweep.run(),
+    sweep: () => {
+      sweep.run();
+      return findings.untilSaid();
+    },
     stop,
   };
 }

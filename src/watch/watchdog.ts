@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 import { Worker } from "node:worker_threads";
 import { callEvery, now } from "../core/clock.ts";
 import { currentNode } from "../core/context.ts";
@@ -8,8 +9,8 @@ import { stackBelow } from "./blocked-stack.ts";
 import { watchdog } from "./watchdog-thread.ts";
 import type { Running, WatchdogData } from "./watchdog-thread.ts";
 
-/** Where the watchdog's look finds the function that it calls. */
-const LOOK = "holdfast.look";
+/** Where the watchdog's look finds the function that it calls, and more, as a process may have several. */
+const LOOK = "holdfast.look.";
 /** So many times as long as to a finding it takes until the thread says so itself. */
 const PATIENCE = 10;
 
@@ -38,12 +39,13 @@ export class Watchdog {
     const beats = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
     const shared = new Int32Array(beats);
     const place = globalThis as unknown as Record<symbol, unknown>;
-    Object.defineProperty(place, Symbol.for(LOOK), { value: () => this.#look(), configurable: true });
+    const key = LOOK + randomBytes(4).toString("hex");
+    Object.defineProperty(place, Symbol.for(key), { value: () => this.#look(), configurable: true });
     const workerData: WatchdogData = {
       beats,
       blockAfter,
       sayAfter: blockAfter * PATIENCE,
-      look: `globalThis[Symbol.for(${JSON.stringify(LOOK)})]?.()`,
+      look: `globalThis[Symbol.for(${JSON.stringify(key)})]?.()`,
       name,
     };
     // `__name` is what bundlers wrap functions in to keep their names.
@@ -81,7 +83,7 @@ export class Watchdog {
     };
     this.#stops.push(
       callEvery(Math.max(10, blockAfter / 4), beat),
-      () => delete place[Symbol.for(LOOK)],
+      () => delete place[Symbol.for(key)],
       () => void worker.terminate(),
     );
   }

@@ -49,7 +49,7 @@ test("findings come too", async () => {
 });
 
 test("the scope is listened to only while somebody listens, and only for what is asked", async () => {
-  const { app, agent } = await agentOf();
+  const { app, agent } = await agentOf({ findings: () => [] });
   expect(listeners(app)).toBe(0);
   const all = await Follower.of(agent);
   expect(listeners(app)).toBe(9);

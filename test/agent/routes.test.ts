@@ -30,7 +30,11 @@ describe("openapi.json", () => {
   });
 
   test("describes what is answered", async () => {
-    const { app, agent } = await agentOf({ findings: () => [finding], drain: () => undefined });
+    const { app, agent } = await agentOf({
+      findings: () => [finding],
+      failures: () => [{ origin: "rejection", text: "Error: no", count: 2, firstAt: 1, lastAt: 2 }],
+      drain: () => undefined,
+    });
     const failing = app.spawn("failing", () => Promise.reject(new Error("no", { cause: new Error("why") })), {
       retry: { attempts: 2, min: 0, jitter: "none" },
     });
@@ -58,6 +62,9 @@ describe("openapi.json", () => {
       ["Findings", "/findings"],
       ["Stats", "/stats"],
       ["Cancelled", "/cancel", { task: "app/keyed" }],
+      ["Checked", "/check", {}],
+      ["Checked", "/check", { gc: true }],
+      ["Refusal", "/check", { gc: "yes" }, 400],
       ["Draining", "/drain", {}, 202],
       ["Refusal", "/nothing", undefined, 404],
     ];

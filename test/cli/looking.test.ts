@@ -47,6 +47,23 @@ describe("looking at a process from another one", () => {
     );
   });
 
+  test("check looks at once, and with --gc finds what nothing can settle any more", async () => {
+    const place = new Place();
+    await place.start("courier", "loses");
+    expect(await place.run("check", "courier")).toMatchObject({
+      code: 0,
+      stdout: "nothing is wrong, as far as the watch sees\n",
+    });
+    // A task that is younger than a sweep is not looked at.
+    let found = await place.run("check", "courier", "--gc");
+    while (found.code === 0) found = await place.run("check", "courier", "--gc");
+    expect(found.stdout).toMatch(/^lost courier\/lost #\d+, for [\d.]+ s\n {2}let every path/);
+    expect(found.stdout).toMatch(/\ncollected in \d+ ms: \d+ MB of heap before, \d+ MB after\n$/);
+    expect(found.code).toBe(19);
+    expect((await place.run("tree", "courier")).stdout).not.toContain("lost");
+    expect(faults("Checked", await place.json("check", "courier", "--gc"))).toEqual([]);
+  });
+
   test("--json is what the agent answers", async () => {
     const place = new Place();
     const child = await place.start("courier");

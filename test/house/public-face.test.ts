@@ -28,6 +28,7 @@ const face: Record<string, string[]> = {
   ],
   "./fastify": ["default", "holdfast"],
   "./inspect": ["InspectError", "dump", "toJson", "toText"],
+  "./register": [],
   "./testing": ["leakGate", "useManualClock"],
 };
 

@@ -148,7 +148,7 @@ test("what is lost could not have been settled; what can be is never lost", asyn
       const hands: Hands = { release: [], server: server.address() as AddressInfo };
       const tasks = spawnAll(app, plan, hands);
       await delay(3);
-      watching.sweep();
+      await watching.sweep();
       for (let round = 0; round < 4; round++) {
         await turn();
         globalThis.gc?.();

@@ -17,7 +17,7 @@ function watched(): { app: Scope; found: FindingEvent[]; collect: () => Promise<
   /** Sweeps, so that what runs is let go of, and collects garbage until what that finds has been told. */
   async function collect(): Promise<void> {
     await stage.clock.advance("2s");
-    watching.sweep();
+    await watching.sweep();
     for (let round = 0; round < 3; round++) {
       // A turn first: what has just run may still be on the stack.
       await turn();

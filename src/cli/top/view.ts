@@ -2,7 +2,7 @@ import type { Paint } from "../../inspect/paint.ts";
 import { clean, count, many } from "../../inspect/words.ts";
 import { ageOfTask, particulars, shortPath, stateText } from "../task-text.ts";
 import { taskLines } from "../tasks.ts";
-import { age, cut, table } from "../words.ts";
+import { age, cut, megabytes, table } from "../words.ts";
 import { taskInQuestion, visibleTasks } from "./model.ts";
 import type { Model } from "./model.ts";
 
@@ -38,7 +38,7 @@ function headLines(model: Model, { width, paint }: Canvas): string[] {
   const first = `${clean(name)}  pid ${pid}  up ${age(uptimeMs)}  Node ${node}${state === undefined ? "" : `  (${state})`}`;
   const second =
     `${many(tasks.live, "task")}, ${count(tasks.waiting)} waiting   ` +
-    `${many(findings, "finding")}   loop p99 ${late}   ${Math.round(memory.rss / 1024 ** 2)} MB`;
+    `${many(findings, "finding")}   loop p99 ${late}   ${megabytes(memory.rss)}`;
   const how = [
     hasMore ? `the first 1,000 of ${kind}` : kind,
     `by ${order}${isReversed ? ", reversed" : ""}`,

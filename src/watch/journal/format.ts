@@ -20,6 +20,17 @@ export interface JournalTask {
   readonly progress?: Progress;
 }
 
+/** An error that nobody caught, or a rejection that nobody handled. Times are ms since the epoch. */
+export interface JournalFailure {
+  readonly origin: "exception" | "rejection";
+  /** Its stack, which begins with its name and message; of what is no error, what it is in words. */
+  readonly text: string;
+  /** How often it came, the same to the letter. */
+  readonly count: number;
+  readonly firstAt: number;
+  readonly lastAt: number;
+}
+
 /** By what a process is told from others, also from one that has its pid after it. */
 export interface Identity {
   readonly pid: number;
@@ -64,6 +75,14 @@ export type ChangeRow = readonly [
   progress?: ProgressRow | null,
 ];
 
+export type FailureRow = readonly [
+  origin: JournalFailure["origin"],
+  text: string,
+  count: number,
+  first: Age,
+  last: Age,
+];
+
 /** A line after the first: what has happened since the one before. */
 export interface Flush {
   /** When, in ms since the start of the process. */
@@ -78,13 +97,19 @@ export interface Flush {
   readonly e?: Readonly<Partial<Record<TaskState, readonly number[]>>>;
   /** How many tasks live that had no room in the journal, where that has changed. */
   readonly u?: number;
+  /** What nobody caught or handled, where it is new or came again. */
+  readonly f?: readonly FailureRow[];
   /** In the last line: the process has ended in order, or with tasks that would not. */
   readonly end?: "clean" | "unclean";
+  /** In the last line, where it is known: the exit code. */
+  readonly x?: number;
 }
 
 /** The rest of a long text is not needed to know it again, and must not fill the journal. In UTF-16 units. */
 export const MAX_PATH = 500;
 export const MAX_TEXT = 200;
+/** So many different failures are kept: the newest. */
+export const MAX_FAILURES = 20;
 
 export function cut(text: string, max: number): string {
   return text.length > max ? `${text.slice(0, max - 1)}…` : text;
@@ -121,6 +146,13 @@ export function toTaskRow(task: RowParts, path: number, at: number): TaskRow {
 export function toChangeRow({ id, attempt, startedAt, progress }: RowParts, at: number): ChangeRow {
   const row = [id, attempt, startedAt === undefined ? null : age(at, startedAt), toProgressRow(progress, at)];
   return trimmed(row) as unknown as ChangeRow;
+}
+
+export function toFailureRow(
+  { origin, text, count, firstAt, lastAt }: JournalFailure,
+  at: number,
+): FailureRow {
+  return [origin, text, count, age(at, firstAt), age(at, lastAt)];
 }
 
 function toProgressRow(progress: Progress | undefined, at: number): ProgressRow | null {
@@ -192,6 +224,14 @@ export function fromChangeRow(
     startedAt: isNumber(started) ? at - started : undefined,
     progress: fromProgressRow(said, at),
   });
+}
+
+export function fromFailureRow(row: unknown, at: number): JournalFailure | undefined {
+  if (!Array.isArray(row)) return undefined;
+  const [origin, text, count, first, last] = row as unknown[];
+  if (origin !== "exception" && origin !== "rejection") return undefined;
+  if (!isText(text) || !isNumber(count) || !isNumber(first) || !isNumber(last)) return undefined;
+  return { origin, text, count, firstAt: at - first, lastAt: at - last };
 }
 
 function fromProgressRow(row: unknown, at: number): Progress | undefined {

@@ -1,7 +1,8 @@
 import { closeSync, fstatSync, openSync, readdirSync, readSync } from "node:fs";
 import { basename, join } from "node:path";
+import { given } from "../../core/given.ts";
 import { toHeader } from "./format.ts";
-import type { JournalTask } from "./format.ts";
+import type { JournalFailure, JournalTask } from "./format.ts";
 import { ARCHIVE, journalFolders, refusalOf } from "./folder.ts";
 import { fateOf, ownIdentity } from "./identity.ts";
 import { fromFileName, toProgram } from "./names.ts";
@@ -24,8 +25,12 @@ export interface DeadProcess {
   readonly running: readonly JournalTask[];
   /** How many ran besides, for which the journal had no room. */
   readonly unlisted: number;
-  /** It did come to its end, but these tasks had not come to theirs. */
+  /** What nobody caught or handled, where it was run with `holdfast/register`; the newest last. */
+  readonly failures: readonly JournalFailure[];
+  /** It did come to its end, but its tasks had not come to theirs, or something had failed unheard. */
   readonly hasEnded: boolean;
+  /** Where it ended and that is known. */
+  readonly exitCode?: number;
   /** The journal's last line was cut off, as it is when the process is killed in the middle of writing it. */
   readonly isTorn: boolean;
   /** Whether it was reported before. */
@@ -135,8 +140,8 @@ function readBytes(fd: number, from: number, to: number): Buffer {
 }
 
 function toDead(story: Story, file: string, isArchived: boolean): DeadProcess {
-  const { header, lastSweepAt, running, unlisted, end, isTorn } = story;
+  const { header, lastSweepAt, running, unlisted, failures, end, exitCode, isTorn } = story;
   const { name, pid, startedAt, node, host } = header;
-  const own = { name, pid, startedAt, lastSweepAt, node, host, running, unlisted };
-  return { ...own, hasEnded: end !== undefined, isTorn, isArchived, file };
+  const own = { name, pid, startedAt, lastSweepAt, node, host, running, unlisted, failures };
+  return given({ ...own, hasEnded: end !== undefined, exitCode, isTorn, isArchived, file });
 }

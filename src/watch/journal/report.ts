@@ -1,4 +1,5 @@
-import type { JournalTask } from "./format.ts";
+import { given } from "../../core/given.ts";
+import type { JournalFailure, JournalTask } from "./format.ts";
 import type { DeadProcess } from "./reader.ts";
 
 /** How many tasks are listed. */
@@ -16,28 +17,34 @@ export interface DeathReport extends Pick<
   "name" | "pid" | "startedAt" | "lastSweepAt" | "node" | "host"
 > {
   readonly holdfast: "died";
-  /** It did come to its end, but these tasks had not come to theirs. */
+  /** It did come to its end, but its tasks had not come to theirs, or something had failed unheard. */
   readonly hasEnded?: true;
+  readonly exitCode?: number;
   /** What ran, the oldest first; at most 100 are listed. */
   readonly running: readonly JournalTask[];
   /** How many more ran. */
   readonly omitted?: number;
+  /** What nobody caught or handled, the newest last; at most 20 different ones. */
+  readonly failures?: readonly JournalFailure[];
 }
 
 export function toReport(dead: DeadProcess): DeathReport {
-  const { name, pid, startedAt, lastSweepAt, node, host, running, unlisted, hasEnded } = dead;
+  const { name, pid, startedAt, lastSweepAt, node, host, running, unlisted, failures, hasEnded, exitCode } =
+    dead;
   const listed = running.slice(0, MAX_TASKS);
   const omitted = running.length - listed.length + unlisted;
-  return {
-    holdfast: "died",
+  return given({
+    holdfast: "died" as const,
     name,
     pid,
     startedAt,
     lastSweepAt,
     node,
     host,
-    ...(hasEnded && { hasEnded }),
+    hasEnded: hasEnded ? (true as const) : undefined,
+    exitCode,
     running: listed,
-    ...(omitted > 0 && { omitted }),
-  };
+    omitted: omitted > 0 ? omitted : undefined,
+    failures: failures.length > 0 ? failures : undefined,
+  });
 }

@@ -1,5 +1,5 @@
 import type { Progress } from "../../core/info.ts";
-import type { JournalTask } from "./format.ts";
+import type { JournalFailure, JournalTask } from "./format.ts";
 import type { DeadProcess } from "./reader.ts";
 
 /** How a dead process is told to a person. */
@@ -16,19 +16,42 @@ const INDENT = "  ";
 
 /** A dead process for a person: several lines, without an end of the last. */
 export function toText(dead: DeadProcess, { columns = COLUMNS, limit = LIMIT }: TextOptions = {}): string {
-  const { name, pid, node, startedAt, lastSweepAt, running, unlisted, hasEnded, isTorn } = dead;
+  const { name, pid, node, startedAt, lastSweepAt, running, unlisted, failures, isTorn } = dead;
   const count = running.length + unlisted;
-  const how = hasEnded ? "ended, but not its tasks" : "died without a word";
   const lines = [
-    `${name} (pid ${pid}, Node ${node}) ${how}`,
+    `${name} (pid ${pid}, Node ${node}) ${toEnd(dead)}`,
     `${INDENT}started ${toDate(startedAt)}, wrote last ${toDate(lastSweepAt)}${isTorn ? " (and half a line)" : ""}`,
-    `${INDENT}${count === 0 ? "no task ran" : count === 1 ? "1 task ran:" : `${amount(count)} tasks ran:`}`,
+    ...(count === 0 && failures.length > 0
+      ? []
+      : [
+          `${INDENT}${count === 0 ? "no task ran" : count === 1 ? "1 task ran:" : `${amount(count)} tasks ran:`}`,
+        ]),
   ];
   const listed = limit === 0 ? running : running.slice(0, limit);
   for (const task of listed) lines.push(...toLines(task, lastSweepAt));
   const left = count - listed.length;
   if (left > 0) lines.push(`${INDENT.repeat(2)}… and ${amount(left)} more`);
+  for (const failure of failures) lines.push(...toFailureLines(failure, lastSweepAt));
   return lines.flatMap((line) => fold(visible(line), columns)).join("\n");
+}
+
+function toEnd({ hasEnded, exitCode, running, unlisted, failures }: DeadProcess): string {
+  if (!hasEnded) return "died without a word";
+  if (failures.length === 0 || running.length + unlisted > 0) return "ended, but not its tasks";
+  return exitCode === undefined ? "ended" : `ended with exit code ${exitCode}`;
+}
+
+/** So many lines of a stack tell where it was. */
+const STACK_LINES = 8;
+
+function toFailureLines({ origin, text, count, firstAt, lastAt }: JournalFailure, end: number): string[] {
+  const what = origin === "exception" ? "nobody caught this" : "nobody handled this rejection";
+  const often = count === 1 ? "" : `, ${amount(count)} times since ${span(end - firstAt)} before`;
+  const stack = text.split("\n").slice(0, STACK_LINES);
+  return [
+    `${INDENT}${what}${often}, ${span(end - lastAt)} before:`,
+    ...stack.map((line) => INDENT.repeat(2) + line),
+  ];
 }
 
 /** A task: where it stood in the tree, and below it for how long and how far. */

@@ -2,9 +2,11 @@ import { randomBytes } from "node:crypto";
 import { closeSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { wall } from "../../core/clock.ts";
+import { given } from "../../core/given.ts";
 import type { TaskState } from "../../core/words.ts";
 import { cut, MAX_TEXT, toLine } from "./format.ts";
-import type { Flush, Header, JournalTask } from "./format.ts";
+import type { FailureRow, Flush, Header, JournalFailure, JournalTask } from "./format.ts";
+import { Failures } from "./failures.ts";
 import { journalFolders, makeFolder } from "./folder.ts";
 import { ownIdentity } from "./identity.ts";
 import { LiveTasks } from "./live-tasks.ts";
@@ -33,10 +35,14 @@ export interface Journal {
   changed(id: number, change: Change): void;
   /** One that was told of has ended. */
   ended(id: number, state: TaskState): void;
+  /** Nobody caught an error, or handled a rejection. */
+  failed(origin: JournalFailure["origin"], error: unknown): void;
+  /** What it was told of such, the newest last; at most 20 different ones. */
+  readonly failures: readonly JournalFailure[];
   /** Writes all that is new, by one write; where there is nothing, that the process lives. */
   flush(): void;
-  /** The process ends: in order (nothing will be reported), or with tasks that live. What comes later is not written. */
-  close(isClean: boolean): void;
+  /** The process ends: in order (nothing will be reported), or not so. What comes later is not written. */
+  close(isClean: boolean, exitCode?: number): void;
 }
 
 const MAX_BYTES = 1 << 20;
@@ -65,6 +71,7 @@ class FileJournal implements Journal {
   readonly #header: Header;
   readonly #maxBytes: number;
   readonly #tasks: LiveTasks;
+  readonly #failures = new Failures();
   /** Undefined where the file has to be written anew, as the last write failed. */
   #fd: number | undefined;
   #size = 0;
@@ -101,19 +108,27 @@ class FileJournal implements Journal {
     if (!this.#isClosed) this.#tasks.end(id, state);
   }
 
+  failed(origin: JournalFailure["origin"], error: unknown): void {
+    if (!this.#isClosed) this.#failures.add(origin, error, wall());
+  }
+
+  get failures(): readonly JournalFailure[] {
+    return this.#failures.list;
+  }
+
   flush(): void {
     if (!this.#isClosed) this.#write({});
   }
 
-  close(isClean: boolean): void {
+  close(isClean: boolean, exitCode?: number): void {
     if (this.#isClosed) return;
-    this.#write({ end: isClean ? "clean" : "unclean" });
+    this.#write(given({ end: isClean ? ("clean" as const) : ("unclean" as const), x: exitCode }));
     this.#isClosed = true;
     this.#drop();
     if (isClean) remove(this.#file);
   }
 
-  #write(end: Pick<Flush, "end">): void {
+  #write(end: End): void {
     try {
       if (!this.#append(end)) this.#rewrite(end);
     } catch (error) {
@@ -126,10 +141,12 @@ class FileJournal implements Journal {
   }
 
   /** False where it has to be written anew: it would become too long, or the last write failed. */
-  #append(end: Pick<Flush, "end">): boolean {
+  #append(end: End): boolean {
     if (this.#fd === undefined) return false;
     const at = wall();
-    const line = Buffer.from(this.#lineOf(at, { ...this.#tasks.news(at), ...end }));
+    const line = Buffer.from(
+      this.#lineOf(at, { ...this.#tasks.news(at), ...listed(this.#failures.news(at)), ...end }),
+    );
     if (this.#size + line.length > this.#maxBytes) return false;
     writeAll(this.#fd, line);
     this.#size += line.length;
@@ -137,10 +154,11 @@ class FileJournal implements Journal {
   }
 
   /** A new file with what lives, in place of the one that was: at every moment one of them is there, whole. */
-  #rewrite(end: Pick<Flush, "end">): void {
+  #rewrite(end: End): void {
     makeFolder(this.#folder);
     const at = wall();
-    const bytes = Buffer.from(toLine(this.#header) + this.#lineOf(at, { ...this.#tasks.whole(at), ...end }));
+    const whole = { ...this.#tasks.whole(at), ...listed(this.#failures.whole(at)), ...end };
+    const bytes = Buffer.from(toLine(this.#header) + this.#lineOf(at, whole));
     const unfinished = this.#file + UNFINISHED;
     const fd = openSync(unfinished, "w", 0o600);
     try {
@@ -172,11 +190,20 @@ class FileJournal implements Journal {
   }
 }
 
+/** What the last line has. */
+type End = Pick<Flush, "end" | "x">;
+
+function listed(rows: readonly FailureRow[]): Pick<Flush, "f"> {
+  return rows.length === 0 ? {} : { f: rows };
+}
+
 /** What a program gets that cannot have one. */
 const NONE: Journal = {
   began: () => undefined,
   changed: () => undefined,
   ended: () => undefined,
+  failed: () => undefined,
+  failures: [],
   flush: () => undefined,
   close: () => undefined,
 };

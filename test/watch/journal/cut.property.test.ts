@@ -99,6 +99,8 @@ test("whatever stands in a file, reading it never throws", () => {
           b: fc.oneof(fc.array(fc.array(fc.oneof(fc.nat(3), fc.jsonValue()))), fc.jsonValue()),
           c: fc.jsonValue(),
           e: fc.jsonValue(),
+          f: fc.oneof(fc.array(fc.array(fc.oneof(fc.constant("rejection"), fc.jsonValue()))), fc.jsonValue()),
+          x: fc.jsonValue(),
         })
         .map((flush) => JSON.stringify(flush)),
     ),

@@ -46,6 +46,7 @@ test("the journal of a process that is gone tells what ran in it", () => {
       host: ownIdentity().host,
       running,
       unlisted: 0,
+      failures: [],
       hasEnded: false,
       isTorn: false,
       isArchived: false,

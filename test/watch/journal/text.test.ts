@@ -22,6 +22,7 @@ const dead = (more: Partial<DeadProcess> = {}): DeadProcess => ({
   host: "box",
   running: [],
   unlisted: 0,
+  failures: [],
   hasEnded: false,
   isTorn: false,
   isArchived: false,
