@@ -16,7 +16,7 @@ type ProjectConfig = NonNullable<TestProjectInlineConfiguration["test"]>;
 
 const source = (path: string): string => fileURLToPath(new URL(`src/${path}`, import.meta.url));
 
-/** Five kinds of tests: `npx vitest run --project unit` runs one kind. */
+/** Kinds of tests: `npx vitest run --project unit` runs one kind. */
 const kind = (name: string, include: string[], timeout: number, more: ProjectConfig = {}) => ({
   extends: true as const,
   test: { name, include, exclude: never, testTimeout: timeout, hookTimeout: timeout, ...more },
@@ -26,6 +26,7 @@ const never = ["**/node_modules/**", "**/fixtures/**"];
 const property = "test/**/*.property.test.ts";
 const scenario = ["test/scenarios/**/*.test.ts", "test/cli/**/*.test.ts"];
 const inspector = "test/inspect/**/*.test.ts";
+const long = "test/long/**/*.test.ts";
 const consumers = ["test/consumers/**/*.test.ts", "test/house/readme.test.ts"];
 
 export default defineConfig({
@@ -42,12 +43,16 @@ export default defineConfig({
   test: {
     projects: [
       kind("unit", ["test/**/*.test.ts"], 10_000, {
-        exclude: [...never, property, ...scenario, inspector, ...consumers],
+        exclude: [...never, property, ...scenario, inspector, long, ...consumers],
       }),
       kind("property", [property], 300_000, { exclude: [...never, inspector] }),
       kind("inspector", [inspector], 60_000, { globalSetup: ["test/inspect/setup.ts"] }),
       kind("scenario", scenario, 90_000, { globalSetup: ["test/scenarios/setup.ts"] }),
       kind("consumers", consumers, 180_000, { globalSetup: ["test/consumers/setup.ts"] }),
+      // Minutes of waiting, most of it: `npm run test:long`.
+      ...(process.env["HOLDFAST_LONG"] === undefined
+        ? []
+        : [kind("long", [long], 900_000, { globalSetup: ["test/scenarios/setup.ts"] })]),
     ],
     pool: "forks",
     // Vitest leaves one core to itself; on two cores that would be half of the machine.

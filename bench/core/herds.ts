@@ -1,6 +1,6 @@
 import type { Contender, Herd, MakeHerd } from "./contender.ts";
 import { median, medians, type Sample, type Timing } from "../timing.ts";
-import { collect, fromTheStart, time, type Effort } from "./rounds.ts";
+import { collect, fromTheStart, time, type Effort } from "../rounds.ts";
 
 /** One way in which one contender has sleeping tasks. */
 export interface NamedHerd {

@@ -8,7 +8,7 @@ import { loopNames, type Contender, type LoopName } from "./contender.ts";
 import { beside, bytes, cancelling, herdsOf, type Growth } from "./herds.ts";
 import { assertDefaults, children, holdfast, type Work } from "./holdfast.ts";
 import { installPeers, loadPeers, peerVersions } from "./peers.ts";
-import { inRounds, type Case, type Effort } from "./rounds.ts";
+import { inRounds, type Case, type Effort } from "../rounds.ts";
 
 const { values: flags } = parseArgs({
   options: { quick: { type: "boolean", default: false }, only: { type: "string", default: "abcd" } },

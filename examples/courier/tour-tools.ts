@@ -85,6 +85,23 @@ export async function call<T>(
 }
 
 const repository = new URL(".", import.meta.resolve("holdfast/package.json"));
+
+interface Printed {
+  readonly code: unknown;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** What `npx holdfast ARGS` prints. */
+export function holdfast(args: readonly string[]): Promise<Printed> {
+  const cli = fileURLToPath(new URL("dist/cli/holdfast.cjs", repository));
+  return new Promise((resolve) =>
+    execFile(process.execPath, [cli, ...args], { cwd: fileURLToPath(repository) }, (error, stdout, stderr) =>
+      resolve({ code: error === null ? 0 : error.code, stdout, stderr }),
+    ),
+  );
+}
+
 /** How `holdfast dump` ends where the process may not be read, and where the system has no way to. */
 const [notAllowed, unsupported] = [4, 8];
 
@@ -93,23 +110,13 @@ const [notAllowed, unsupported] = [4, 8];
  * does not let it look.
  */
 export async function dumpOf(pid: number, filter: string): Promise<{ text: string } | { refusal: string }> {
-  const cli = fileURLToPath(new URL("dist/cli/holdfast.cjs", repository));
-  const cwd = fileURLToPath(repository);
-  const { code, stdout, stderr } = await new Promise<{ code: unknown; stdout: string; stderr: string }>(
-    (resolve) =>
-      execFile(
-        process.execPath,
-        [cli, "dump", String(pid), "--filter", filter, "--source"],
-        { cwd },
-        (error, out, err) => resolve({ code: error === null ? 0 : error.code, stdout: out, stderr: err }),
-      ),
-  );
+  const { code, stdout, stderr } = await holdfast(["dump", String(pid), "--filter", filter, "--source"]);
   if (code === 0) return { text: stdout };
   if (code === unsupported) return { refusal: stderr.trim() };
   if (code !== notAllowed) throw new Error(`holdfast dump ended with ${String(code)}: ${stderr.trim()}`);
   // Many machines let nobody read a process but those who started it. That is who this is.
   try {
-    return { text: toText(await dump({ pid }), { filter, source: true, from: cwd }) };
+    return { text: toText(await dump({ pid }), { filter, source: true, from: fileURLToPath(repository) }) };
   } catch (error) {
     if (error instanceof InspectError) return { refusal: error.message };
     throw error;

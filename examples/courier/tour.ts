@@ -4,7 +4,7 @@ import type { CloseReport, ScopeTree, TaskTree } from "holdfast";
 import { moods, Receiver, type Mood } from "./receiver.ts";
 import { makeSecret } from "./signature.ts";
 import type { Delivery } from "./store.ts";
-import { awaitIn, call, dumpOf, see, Service, Story } from "./tour-tools.ts";
+import { awaitIn, call, dumpOf, holdfast, see, Service, Story } from "./tour-tools.ts";
 
 /*
  * `npm run tour`: courier's story, told by somebody who watches it from outside. The service is a process of its own;
@@ -20,7 +20,10 @@ await receiver.listen(0);
 const { COURIER_MISTAKE = "made" } = process.env;
 const patience = { COURIER_TIMEOUT: "1s", COURIER_BACKOFF: "200ms", COURIER_HEALTH: "3s" };
 const env = { PORT: "0", COURIER_MISTAKE, ...patience };
-const service = new Service(new URL("./main.ts", import.meta.url), env, giveUp);
+const start = (): Service => new Service(new URL("./main.ts", import.meta.url), env, giveUp);
+const service = start();
+/** Started in the last chapter. */
+const others: Service[] = [];
 
 try {
   await tell();
@@ -31,7 +34,7 @@ try {
   console.log(`\nWhat courier wrote:\n${service.lines.map((line) => `  | ${line}`).join("\n")}`);
   process.exitCode = 1;
 } finally {
-  service.process.kill("SIGKILL");
+  for (const one of [service, ...others]) one.process.kill("SIGKILL");
   await receiver.close();
 }
 
@@ -317,6 +320,55 @@ async function tell(): Promise<void> {
     see({ cause, signal, exitCode, abandoned, errors }, clean, "the report");
     const { succeeded, failed, cancelled } = report;
     return `${line}\n      tasks that ended after the signal: ${succeeded} succeeded, ${failed} failed, ${cancelled} cancelled`;
+  });
+
+  await tellOfDeath();
+}
+
+async function tellOfDeath(): Promise<void> {
+  story.chapter("8. kill -9, with a delivery in flight");
+  const killed = start();
+  others.push(killed);
+  const { pid } = killed.process;
+  const [, url] = await killed.untilLine(/listens at (http\S+)/);
+  const secret = makeSecret();
+  receiver.expect("hang", secret);
+  await call("POST", `${url}/endpoints`, { url: `${receiver.url}/hang`, secret });
+  await call("POST", `${url}/events`, { id: "evt_last", type: "order.paid", data: {} });
+  // In its third attempt it is older than two sweeps of the watch.
+  await receiver.until({ what: "arrived", mood: "hang", id: "evt_last", nth: 3 }, giveUp);
+  killed.process.kill("SIGKILL");
+  await story.claim("nobody asks, and no handler runs", async () => {
+    const { code, signal } = await killed.exit;
+    see([code, signal], [null, "SIGKILL"], "exit code and signal");
+    see(
+      killed.lines.some((line) => line.includes('"holdfast":"report"')),
+      false,
+      "whether there are last words",
+    );
+    return "no report, no exit code";
+  });
+  await story.claim("but what ran is known: since when, and in which attempt", async () => {
+    const { stdout } = await holdfast(["last", String(pid)]);
+    see(/^courier \(pid \d+, .*\) died without a word$/m.test(stdout), true, "whether its death is told");
+    see(
+      /fan-out\/recipient\/deliver \(#\d+\)\n.* attempt [23] for /.test(stdout),
+      true,
+      "whether the delivery is told",
+    );
+    return `$ npx holdfast last ${pid}\n${stdout.trim()}`.replaceAll("\n", "\n      ");
+  });
+  await story.claim("the next start tells it by itself, once", async () => {
+    const next = start();
+    others.push(next);
+    const [words] = await next.untilLine(/^\{"holdfast":"died".*/);
+    const {
+      name,
+      pid: dead,
+      running,
+    } = JSON.parse(words) as { name: string; pid: number; running: object[] };
+    see([name, dead], ["courier", pid], "who died");
+    return `{"holdfast":"died","name":"courier","pid":${dead},…} on stderr, with ${running.length} tasks`;
   });
 }
 

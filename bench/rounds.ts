@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
-import { medians, type Sample, type Timing } from "../timing.ts";
+import { medians, type Sample, type Timing } from "./timing.ts";
 
 /**
  * Runs in the empty async context of the start. `als.run()` leaves an entry behind in the context of who called it,
