@@ -8,7 +8,7 @@ import { ScopeView } from "../core/scope-view.ts";
 import type { Scope } from "../core/types.ts";
 import type { JournalFailure } from "../watch/journal/format.ts";
 import type { Listen } from "./event-stream.ts";
-import { isAnswered, makeFolder, runtimeFolder, socketOf, unlinkSocket } from "./folder.ts";
+import { isAnswered, makeFolder, runtimeFolder, socketOf, sweepStale, unlinkSocket } from "./folder.ts";
 import { HeardFindings } from "./heard-findings.ts";
 import { LoopMeter } from "./loop-meter.ts";
 import { Roots } from "./roots.ts";
@@ -74,6 +74,7 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const subject = { name, roots, findings, failures, look, drain, listen, meter, heartbeat, buffer };
   const server = outside(() => serverOf(subject));
   await outside(() => open(server, socket));
+  await sweepStale(folder);
   const onExit = (): void => remove(socket);
   process.once("exit", onExit);
   return {

@@ -1,8 +1,10 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync } from "node:fs";
+import { lstatSync, readdirSync, statSync, unlinkSync } from "node:fs";
 import { tmpdir, userInfo } from "node:os";
 import { isAbsolute, join } from "node:path";
 import { connect } from "node:net";
 import { wall } from "../core/clock.ts";
+import { makeMissing } from "../watch/journal/folder.ts";
+import { hasPid, startOf as startTicksOf, textOf } from "../watch/pids.ts";
 
 /*
  * Where the agents of one user listen: a folder of sockets, each named by the pid of its process. To find them is to
@@ -53,7 +55,7 @@ export function socketOf(pid: number, folder: string = runtimeFolder()): string 
 /** Makes the folder, if need be, and looks whether it is one that nobody else can touch. Throws `FolderError`. */
 export function makeFolder(folder: string = runtimeFolder()): void {
   if (isWindows) return;
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeMissing(folder);
   checkFolder(folder);
   if (Buffer.byteLength(socketOf(process.pid, folder)) > MAX_PATH)
     throw new FolderError(
@@ -123,7 +125,7 @@ export function removeStale({ pid, socket }: AgentPlace): boolean {
   const stats = lstatSync(socket, { throwIfNoEntry: false });
   if (stats === undefined) return true;
   if (!stats.isSocket()) return false;
-  if (isAlive(pid)) {
+  if (hasPid(pid)) {
     const startedAt = startOf(pid);
     // The clock of the file system may be coarse; the pid of a process is not used again within a second.
     if (startedAt === undefined || startedAt < stats.mtimeMs + 1000) return false;
@@ -132,22 +134,25 @@ export function removeStale({ pid, socket }: AgentPlace): boolean {
   return true;
 }
 
+/** So many sockets of the dead are looked for at once. */
+const MAX_STALE = 100;
+
+/** Removes the sockets that killed processes have left; those that answer live elsewhere, where pids are others. */
+export async function sweepStale(folder: string): Promise<void> {
+  const dead = listPlaces(folder).filter(({ pid }) => !hasPid(pid));
+  await Promise.all(
+    dead.slice(0, MAX_STALE).map(async (place) => {
+      if (!(await isAnswered(place.socket))) removeStale(place);
+    }),
+  );
+}
+
 /** Removes a socket; nothing happens where it has gone. */
 export function unlinkSocket(socket: string): void {
   try {
     unlinkSync(socket);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-}
-
-/** Whether a process has this pid, of whomever. */
-export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }
 
@@ -162,13 +167,8 @@ export function startOf(pid: number): number | undefined {
 
 /** How old a process is, in ms; undefined where there is no `/proc`, or no such process. */
 export function ageOf(pid: number): number | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, "latin1");
-    // The second field is the name, in parentheses, and may hold anything.
-    const ticks = Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
-    const up = Number(readFileSync("/proc/uptime", "latin1").split(" ")[0]) * 1000;
-    return Math.max(0, Math.round(up - ticks * TICK));
-  } catch {
-    return undefined;
-  }
+  const start = startTicksOf(pid);
+  const up = textOf("/proc/uptime");
+  if (start === undefined || start === "none" || up === undefined) return undefined;
+  return Math.max(0, Math.round(Number(up.split(" ")[0]) * 1000 - start.ticks * TICK));
 }

@@ -25,11 +25,11 @@ export async function findAgent(who: string): Promise<AgentClient> {
 async function byPid(pid: number, agents: readonly AgentClient[]): Promise<AgentClient> {
   const found = agents.find((agent) => agent.pid === pid);
   if (found !== undefined) return found;
-  const { isAlive } = await import("../agent/folder.ts");
-  if (!isAlive(pid)) throw new Failure("HF_NO_SUCH_PROCESS", `no process has the pid ${pid}`);
+  const { hasPid } = await import("../watch/pids.ts");
+  if (!hasPid(pid)) throw new Failure("HF_NO_SUCH_PROCESS", `no process has the pid ${pid}`);
   throw new Failure(
     "HF_NO_AGENT",
-    `process ${pid} cannot be asked: it does not run under main(), or with agent: false, or as another user, or with ` +
+    `process ${pid} cannot be asked: it does not run under main() or holdfast/register, or with agent: false, or as another user, or with ` +
       `another TMPDIR or XDG_RUNTIME_DIR. What it waits for can be seen all the same: holdfast dump ${pid}`,
   );
 }

@@ -21,6 +21,8 @@ export function spawnMap<T, R>(
   if (concurrency !== Infinity) toCount(concurrency, "concurrency", 1);
   const body = async (group: Scope): Promise<R[]> => {
     const results: R[] = [];
+    // Counted, and compared, with items of such maps alone.
+    const itemName = `${group.name}.item`;
     const iterator = iterate(items);
     let count = 0;
     let isDone = false;
@@ -36,7 +38,7 @@ export function spawnMap<T, R>(
         const { value } = next;
         const index = count++;
         group.spawn(
-          "item",
+          itemName,
           async (task) => {
             results[index] = await run(value, task);
           },

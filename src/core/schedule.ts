@@ -70,11 +70,13 @@ async function runAll(
   options: SpawnOptions,
 ): Promise<void> {
   const node = TaskView.nodeOf(task);
+  // Counted, and compared, with runs of this schedule alone.
+  const name = `${node.name}.run`;
   let live = 0;
   let isOneWaiting = false;
   const start = (): void => {
     live++;
-    extrasOf(spawnInTask(node, "run", run, options, 0)).onEnd = ended;
+    extrasOf(spawnInTask(node, name, run, options, 0)).onEnd = ended;
   };
   const ended = (): void => {
     live--;

@@ -1,3 +1,5 @@
+import { callEvery } from "../core/clock.ts";
+import { SILENCE } from "../watch/journal/identity.ts";
 import { reportDead } from "../watch/journal/archive.ts";
 import type { DeadProcess } from "../watch/journal/reader.ts";
 import { toReport } from "../watch/journal/report.ts";
@@ -8,4 +10,17 @@ import { isTerminal, say } from "./words.ts";
 export function tellDead(name: string, isWanted: (dead: DeadProcess) => boolean = () => true): void {
   for (const dead of reportDead(name).filter(isWanted))
     say(isTerminal() ? toText(dead) : JSON.stringify(toReport(dead)));
+}
+
+/**
+ * Says it, and once more when those of other containers have been silent for long enough to be known for dead. Returns
+ * the function that calls that off.
+ */
+export function keepTellingDead(name: string): () => void {
+  tellDead(name);
+  const stop = callEvery(SILENCE + 1000, () => {
+    stop();
+    tellDead(name);
+  });
+  return stop;
 }

@@ -7,7 +7,7 @@ import type { Duration } from "../core/words.ts";
 import { watch } from "../watch/watch.ts";
 import type { WatchOptions } from "../watch/options.ts";
 import { registry } from "./copies.ts";
-import { tellDead } from "./dead.ts";
+import { keepTellingDead } from "./dead.ts";
 import { Program } from "./program.ts";
 import { isHangupToBeIgnored, toStopSignals } from "./stop-signals.ts";
 import type { SignalName } from "./stop-signals.ts";
@@ -105,7 +105,7 @@ export async function main(
   }
   const scope = openScope(name, { ...root, grace: limits.grace });
   if (watching !== false) own.preload?.releaseWatch();
-  if (watching !== false && watching.journal !== false) tellDead(name);
+  const stopTelling = watching !== false && watching.journal !== false ? keepTellingDead(name) : undefined;
   own.main = name;
   const program = new Program({
     scope,
@@ -114,6 +114,7 @@ export async function main(
     ignoresHangup: isHangupToBeIgnored(signals),
     watch: watching === false ? undefined : watch(scope, { journal: true, ...watching }),
     hasAgent: agent,
+    stopTelling,
   });
   await program.run(body);
 }

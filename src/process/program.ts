@@ -29,6 +29,8 @@ export interface ProgramSettings {
   readonly ignoresHangup: boolean;
   readonly watch: Watch | undefined;
   readonly hasAgent: boolean;
+  /** No more is told of processes that died before. */
+  readonly stopTelling: (() => void) | undefined;
 }
 
 /** A second signal counts from here on: a terminal under npm delivers one Ctrl-C twice. */
@@ -132,6 +134,7 @@ export class Program {
       () => process.off("uncaughtException", onException),
       () => process.off("unhandledRejection", onRejection),
       () => this.#settings.watch?.stop(),
+      () => this.#settings.stopTelling?.(),
     );
     if (ignoresHangup) this.#undo.push(ignoreHangup());
     registry().interrupt = (why) => this.#interrupt(why);

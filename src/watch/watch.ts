@@ -66,6 +66,14 @@ export function watch(scope: Scope, options: WatchOptions = {}): Watch {
       sweep.run();
     }),
   ];
+  if (recorder !== undefined) {
+    // A program that ends without closing its scope, and has nothing left to do, has not died of anything.
+    const onExit = (): void => {
+      if (scope.stats().live === 0) recorder.close();
+    };
+    process.once("exit", onExit);
+    stops.push(() => process.off("exit", onExit));
+  }
   let watchdog: Watchdog | undefined;
   /** At the first sweep: a program that is done sooner needs no thread for it. */
   function guardLoop(): void {

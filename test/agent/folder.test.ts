@@ -17,13 +17,13 @@ import { afterEach, describe, expect, test } from "vitest";
 import { startAgent } from "../../src/agent/agent.ts";
 import {
   checkFolder,
-  isAlive,
   listPlaces,
   makeFolder,
   removeStale,
   runtimeFolder,
   startOf,
 } from "../../src/agent/folder.ts";
+import { hasPid } from "../../src/watch/pids.ts";
 import { atEnd, agentOf, folder, tidy } from "./ask.ts";
 
 afterEach(tidy());
@@ -97,6 +97,13 @@ describe("who may get at it", () => {
     expect(checkFolder(join(own, "gone"))).toBe(false);
   });
 
+  test.skipIf(process.platform !== "linux")(
+    "a folder that cannot be made is told, and not tried for ever",
+    () => {
+      expect(() => makeFolder("/proc/self/holdfast/run")).toThrow(/ENOENT|EACCES|EPERM/);
+    },
+  );
+
   test("a path that is too long for a socket is told, not cut", () => {
     const own = join(folder(), "x".repeat(100));
     expect(() => makeFolder(own)).toThrow(/too long a path for a socket .*TMPDIR/);
@@ -149,6 +156,16 @@ describe("what is left of the dead", () => {
     await expect(startAgent({ name: "second", folder: own })).rejects.toThrow("listens on");
   });
 
+  test("an agent that starts removes what the dead have left, and nothing that answers", async () => {
+    const own = folder();
+    for (const pid of [NOBODY, NOBODY + 1]) deadSocket(join(own, `${pid}.sock`));
+    const elsewhere = createServer().listen(join(own, `${NOBODY + 2}.sock`));
+    atEnd(() => new Promise((resolve) => void elsewhere.close(resolve)));
+    await new Promise((resolve) => elsewhere.once("listening", resolve));
+    await agentOf({ folder: own });
+    expect(listPlaces(own).map(({ pid }) => pid)).toEqual([process.pid, NOBODY + 2]);
+  });
+
   test("closing removes the socket, twice as well as once", async () => {
     const { agent } = await agentOf();
     await agent.close();
@@ -169,8 +186,8 @@ describe("what is left of the dead", () => {
 });
 
 test("a process's age and life are known from outside", () => {
-  expect(isAlive(process.pid)).toBe(true);
-  expect(isAlive(NOBODY)).toBe(false);
+  expect(hasPid(process.pid)).toBe(true);
+  expect(hasPid(NOBODY)).toBe(false);
   const startedAt = Date.now() - process.uptime() * 1000;
   expect(Math.abs((startOf(process.pid) ?? startedAt) - startedAt)).toBeLessThan(2000);
   expect(startOf(NOBODY)).toBeUndefined();

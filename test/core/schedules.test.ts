@@ -263,3 +263,14 @@ test("4.1 cron: an expression that cannot be read fails, in words that name it",
   }
   expect(error).toBeInstanceOf(Error);
 });
+
+test("runs are counted by the name of their schedule, so that a slow one is not measured by a fast one", async () => {
+  const app = stage.open();
+  app.every("sync", "1s", () => undefined);
+  app.every("nightly", "2s", (task) => task.sleep("500ms"));
+  await stage.clock.advance("4s");
+  const { names } = app.stats();
+  expect(names["sync.run"]?.succeeded).toBe(4);
+  expect(names["nightly.run"]).toMatchObject({ live: 1, succeeded: 1 });
+  expect([...app.tasks()].map(({ path }) => path)).toContain("app/nightly/nightly.run");
+});

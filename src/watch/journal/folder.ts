@@ -43,8 +43,11 @@ export function makeFolder(folder: string): void {
   if (process.platform !== "win32" && (lstatSync(folder).mode & 0o077) !== 0) chmodSync(folder, 0o700);
 }
 
-/** One by one: Node's own way of making several never ends where the system says that a parent, which is there, is not. */
-function makeMissing(folder: string): void {
+/**
+ * Makes a folder and those that it is in, as far as they are missing, for this user alone. One by one: Node's own way of
+ * making several never ends where the system says that a parent, which is there, is not.
+ */
+export function makeMissing(folder: string): void {
   const missing: string[] = [];
   for (let at = folder; !existsSync(at) && dirname(at) !== at; at = dirname(at)) missing.push(at);
   for (const one of missing.reverse()) {

@@ -1,7 +1,8 @@
-import { readFileSync, readlinkSync } from "node:fs";
+import { readlinkSync } from "node:fs";
 import { hostname } from "node:os";
 import { given } from "../../core/given.ts";
 import { wall } from "../../core/clock.ts";
+import { hasPid, startOf, textOf } from "../pids.ts";
 import type { Identity } from "./format.ts";
 
 /**
@@ -41,46 +42,11 @@ export function fateOf(one: Identity, writtenAt: number, own: Identity = ownIden
   return start.state !== "Z" && start.state !== "X" && start.ticks === one.ticks ? "lives" : "gone";
 }
 
-interface Start {
-  readonly state: string;
-  readonly ticks: number;
-}
-
-/** Undefined where there is no `/proc`, or it may not be read. */
-function startOf(pid: "self"): Start | undefined;
-function startOf(pid: number | "self"): Start | "none" | undefined;
-function startOf(pid: number | "self"): Start | "none" | undefined {
-  const text = textOf(`/proc/${pid}/stat`);
-  if (text === undefined) return textOf("/proc/self/stat") === undefined ? undefined : "none";
-  // The second field is the name, in brackets, and may hold anything (proc_pid_stat(5)).
-  const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return { state: fields[0] ?? "", ticks: Number(fields[19]) };
-}
-
 function spaceOf(): string | undefined {
   try {
     return readlinkSync("/proc/self/ns/pid");
   } catch {
     // No Linux, or not allowed: then pids are taken for what they are here.
     return undefined;
-  }
-}
-
-function textOf(path: string): string | undefined {
-  try {
-    return readFileSync(path, "latin1").trim();
-  } catch {
-    // Not there, or not ours to read: what it would tell is not known.
-    return undefined;
-  }
-}
-
-function hasPid(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    // Not allowed to send it a signal: so it is there.
-    return (error as NodeJS.ErrnoException).code === "EPERM";
   }
 }

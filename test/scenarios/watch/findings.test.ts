@@ -1,3 +1,5 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { FindingEvent } from "../../../src/index.ts";
 import { Child, commandOf, ownState, placeOf } from "../process/child.ts";
@@ -57,3 +59,31 @@ describe("the crash journal of main()", () => {
     expect(third.stderr).toBe("");
   });
 });
+
+describe("the crash journal of watch()", () => {
+  const holdfast = new URL("../../../dist/index.js", import.meta.url).href;
+  const run = (text: string, state: string): Child => {
+    const program = `import { openScope, watch } from ${JSON.stringify(holdfast)};
+      const app = openScope("demo");
+      watch(app, { journal: true, sweep: "20ms" });
+      ${text}`;
+    return new Child([process.execPath, "--input-type=module", "--eval", program], { state });
+  };
+
+  test("is gone where the program ends with nothing left to do, though it has closed nothing", async () => {
+    const state = ownState();
+    expect(await run(`await app.spawn("mail", (task) => task.sleep(100));`, state).ended).toMatchObject({
+      code: 0,
+    });
+    expect(filesIn(state)).toEqual([]);
+  });
+
+  test("is kept where it exits in the middle of something", async () => {
+    const state = ownState();
+    const text = `app.spawn("mail", (task) => task.sleep("1h")); setTimeout(() => process.exit(0), 200);`;
+    expect(await run(text, state).ended).toMatchObject({ code: 0 });
+    expect(filesIn(state)).toEqual([expect.stringMatching(/^demo\.\d+\..*\.journal$/)]);
+  });
+});
+
+const filesIn = (state: string): string[] => readdirSync(join(state, "holdfast/journals"));
