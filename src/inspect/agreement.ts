@@ -13,6 +13,8 @@ const MAX_ROUNDS = 4;
 const MAX_LOOKS = 5;
 /** Two numbers that differ by less are nearly the same. */
 const NEARLY = 0.02;
+/** If no more than this share of what a search shows is new, it has confirmed the round before. */
+const FEW = 0.005;
 /** So many looks in a row must show the same of a function. */
 const AGREEING = 3;
 
@@ -30,9 +32,11 @@ export interface Agreed {
  * looked at again and again, until most of it was the same several times in a row: what lives for milliseconds comes
  * and goes, and is marked as changing; what has been suspended for longer has had every word of it confirmed.
  *
- * A collection moves functions, some to where the search has been before: so all is searched once more. The round that
- * has the most to say is taken, and nothing of the others, for an address means something only for a time. In a hurry
- * there is time for one look after the search: more comes out as changing, nothing as sure that did not stay the same.
+ * A collection moves functions, some to where the search has been before: so all is searched once more. If that shows
+ * nearly the same, it is what is taken: of what is the same every word has been confirmed once more. Else what it shows is
+ * looked at again, too. The round that has the most to say is taken, and nothing of the others, for an address means
+ * something only for a time. In a hurry there is time for one look after the search: more comes out as changing, nothing
+ * as sure that did not stay the same.
  */
 export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry = false): Agreed {
   const sites = new Sites();
@@ -44,7 +48,11 @@ export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry
     new Round(memory, layout, sites, picture, isInHurry ? 2 : AGREEING);
   let best = look(first);
   for (let round = 2; !isInHurry && round <= MAX_ROUNDS; round++) {
-    const next = look(takePicture(memory, layout, sites, best.sureAddresses()));
+    const picture = takePicture(memory, layout, sites, best.sureAddresses());
+    const changing = best.notConfirmedBy(picture);
+    if (count(changing, (is) => is === 1) <= changing.length * FEW)
+      return { picture, changing, wasIdle: false };
+    const next = look(picture);
     const isLast = next.sure > 0 && next.isOldInPlace && !isGrown(best, next);
     // The later one also knows what the one before has found. But a collection may have come.
     if (next.sureOld >= best.sureOld * (isLast ? 1 - NEARLY : 1)) best = next;
@@ -108,6 +116,22 @@ class Round {
     const goneYoung = count(gone, (is) => is === 1) - goneOld;
     this.isOldInPlace = goneOld <= old * NEARLY;
     this.isYoungInPlace = goneYoung <= (isOld.length - old) * NEARLY;
+  }
+
+  /** By row of a later picture: 1 for what is not sure here, or is shown otherwise there. */
+  notConfirmedBy(later: Picture): Uint8Array {
+    const found = new Uint8Array(later.index.length);
+    for (let row = 0; row < found.length; row++) {
+      const own = this.picture.index.find(later.index.addressOf(row));
+      const isSame =
+        own >= 0 &&
+        this.changing[own] === 0 &&
+        later.site.at(row) >= 0 &&
+        isAlike(this.picture, own, later, row) &&
+        !hasTornAwaiter(later, row);
+      if (!isSame) found[row] = 1;
+    }
+    return found;
   }
 
   *sureAddresses(): Generator<number> {

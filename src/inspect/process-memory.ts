@@ -67,6 +67,14 @@ export class ProcessMemory {
     return at < 0 ? Number.NaN : (this.#words[at] as number);
   }
 
+  /** Copies 32-bit words from an address that is a multiple of four; 0 for those that are not mapped. */
+  copyWords(into: Uint32Array, address: number): void {
+    const at = this.#find(address);
+    const isInOnePage = (address % PAGE) + into.byteLength <= PAGE;
+    for (let i = 0; i < into.length; i++)
+      into[i] = at >= 0 && isInOnePage ? (this.#words[at + i] as number) : this.u32(address + i * 4);
+  }
+
   /** A 16-bit word at an address that is a multiple of two; NaN where nothing is mapped. */
   u16(address: number): number {
     const at = this.#find(address);

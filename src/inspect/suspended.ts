@@ -81,7 +81,7 @@ export class SuspendedFunctions {
   find(address: number): number {
     const row = this.index.find(address);
     if (row >= 0 || !this.isFunction(address)) return row;
-    for (let at = 0; at < SIZE / 4; at++) this.#words[at] = this.#heap.u32(address, at * 4);
+    this.#heap.memory.copyWords(this.#words, address - 1);
     return this.add(this.#words, 0, address);
   }
 

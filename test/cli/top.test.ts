@@ -237,7 +237,10 @@ describe("the screen", () => {
   });
 });
 
-describe.skipIf(!can("tmux", "-V"))("in a terminal of 80 × 24", () => {
+describe.skipIf(!can("tmux", "-V")).each([
+  [80, 24],
+  [200, 50],
+])("in a terminal of %i × %i", (columns, rows) => {
   /** A terminal in which `holdfast top courier` runs. */
   async function terminal(place: Place): Promise<(...args: string[]) => string> {
     const folder = mkdtempSync(join(tmpdir(), "holdfast-tmux-"));
@@ -252,7 +255,7 @@ describe.skipIf(!can("tmux", "-V"))("in a terminal of 80 × 24", () => {
       tmux("kill-server");
       rmSync(folder, { recursive: true });
     });
-    tmux("new-session", "-d", "-x", "80", "-y", "24", "env PS1='back> ' sh");
+    tmux("new-session", "-d", "-x", String(columns), "-y", String(rows), "env PS1='back> ' sh");
     // What is typed before the shell reads is echoed twice.
     await until(tmux, /^back>/);
     tmux("send-keys", `"${process.execPath}" "${place.cli}" top courier`, "Enter");
@@ -274,7 +277,11 @@ describe.skipIf(!can("tmux", "-V"))("in a terminal of 80 × 24", () => {
     const child = await place.start("courier");
     const tmux = await terminal(place);
     const first = await until(tmux, /37 tasks, 0 waiting/);
-    expect(first.split("\n").slice(0, 24)).toHaveLength(24);
+    const lines = first.trimEnd().split("\n");
+    expect(lines).toHaveLength(rows);
+    expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(columns);
+    // As many tasks as there is room for, all of them in the large one.
+    expect(lines.filter((line) => line.includes("/deliver ")).length).toBe(Math.min(30, rows - FRAME));
     expect(first).toMatch(/^courier {2}pid \d+ {2}up .* {2}Node/);
     expect(first).toContain("q quit");
     tmux("send-keys", "/", "mail");

@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join } from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { FindingEvent } from "../../../src/index.ts";
 import { Child, commandOf, ownState, placeOf } from "../process/child.ts";
 
@@ -34,6 +34,65 @@ describe("the watch of main()", () => {
       expect((await child.endBy("SIGTERM")).code).toBe(1);
     },
   );
+});
+
+/** A debugger, as an editor is one: it talks the protocol over a websocket. */
+class Debugger {
+  readonly #socket: WebSocket;
+  readonly heard: string[] = [];
+  readonly #answers = new Map<number, (result: unknown) => void>();
+  #isClosed = false;
+
+  private constructor(socket: WebSocket) {
+    this.#socket = socket;
+    socket.addEventListener("close", () => (this.#isClosed = true));
+    socket.addEventListener("message", ({ data }) => {
+      const { id, method, result } = JSON.parse(String(data)) as {
+        id?: number;
+        method?: string;
+        result?: unknown;
+      };
+      if (method !== undefined) this.heard.push(method);
+      if (id !== undefined) this.#answers.get(id)?.(result);
+    });
+  }
+
+  static async attach(url: string): Promise<Debugger> {
+    const socket = new WebSocket(url);
+    await new Promise((resolve, reject) => {
+      socket.addEventListener("open", resolve, { once: true });
+      socket.addEventListener("error", reject, { once: true });
+    });
+    onTestFinished(() => socket.close());
+    return new Debugger(socket);
+  }
+
+  get isAttached(): boolean {
+    return !this.#isClosed && this.#socket.readyState === WebSocket.OPEN;
+  }
+
+  ask(method: string, params: object = {}): Promise<unknown> {
+    const id = this.#answers.size + 1;
+    const answer = new Promise((resolve) => this.#answers.set(id, resolve));
+    this.#socket.send(JSON.stringify({ id, method, params }));
+    return answer;
+  }
+}
+
+test("a debugger that is attached is neither paused nor dropped when the watchdog looks", async () => {
+  const child = new Child(commandOf("one that holds the loop for a while", ["--inspect=127.0.0.1:0"]));
+  const [, url = ""] = await child.untilSaid(/^Debugger listening on (ws:\S+)$/m);
+  const own = await Debugger.attach(url);
+  await own.ask("Runtime.enable");
+  await own.ask("Debugger.enable");
+  await own.ask("Debugger.setPauseOnExceptions", { state: "none" });
+  await child.untilSaid(/^found (.*)$/m);
+  expect(found(child).stack?.split("\n")[0]).toMatch(/^at hog /);
+  expect(await own.ask("Runtime.evaluate", { expression: "6 * 7" })).toMatchObject({ result: { value: 42 } });
+  expect(own.isAttached).toBe(true);
+  expect(own.heard).toContain("Debugger.scriptParsed");
+  expect(own.heard).not.toContain("Debugger.paused");
+  child.kill("SIGTERM");
 });
 
 describe("the crash journal of main()", () => {
