@@ -21,8 +21,8 @@ import { openTarget, refuseGone, toRefusal } from "./target.ts";
 import type { Target } from "./target.ts";
 import { refuseWrongCanary, verify } from "./verify.ts";
 
-/** The script of the reader's own suspended function. */
-const CANARY = import.meta.url.replace(/reading(\.[jt]s)$/, "canary$1");
+/** The script of the reader's own suspended function. A bundle in CommonJS has no URL, and no thread that reads. */
+const CANARY = ((import.meta.url as string | undefined) ?? "").replace(/reading(\.[jt]s)$/, "canary$1");
 /** A full collection of the reader's own may move its function in the moment in which it is looked at. */
 const MAX_TRIES = 3;
 /** Where the architecture is one that somebody has tried. */

@@ -193,6 +193,18 @@ export const forms: Readonly<Record<string, Write>> = {
       `async function ${of.star} ${of.name}() { ${of.body} }`,
       `() => Reflect.apply(${of.name}, {}, [])`,
     ),
+  "method of a number": (of) =>
+    declared(
+      of,
+      `class K { static async ${of.star} ${of.name}() { ${of.body} } }`,
+      `() => K.${of.name}.call(7)`,
+    ),
+  "key of a map": (of) =>
+    declared(
+      of,
+      `const keys = new Map(); async function ${of.star} ${of.name}() { ${of.body} }`,
+      `() => { const key = ${of.name}(); keys.set(key, 1); return key; }`,
+    ),
 };
 
 /** Forms that only async functions have. */

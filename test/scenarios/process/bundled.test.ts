@@ -68,6 +68,19 @@ describe("holdfast inside of a bundle", () => {
   );
 });
 
+test.each(["esm", "cjs"] as const)(
+  "holdfast/inspect inside of a bundle says why it cannot read: %s",
+  async (format) => {
+    const inspect = fileURLToPath(new URL("../../../dist/inspect/index.js", import.meta.url));
+    const contents = `import { dump } from ${JSON.stringify(inspect)};
+    dump({ pid: process.ppid }).catch(({ message }) => console.log(message));`;
+    const file = await bundle(format, true, { entryPoints: [], stdin: { contents, resolveDir: folder } });
+    const child = new Child([process.execPath, file]);
+    expect(await child.ended).toMatchObject({ code: 0 });
+    expect(child.stdout).toMatch(/^a bundle has no thread that reads: leave `holdfast` out of it/);
+  },
+);
+
 type Line = Omit<AwaitLine, "function">;
 
 /** The one line of a task, without the name of the function. */
