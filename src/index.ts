@@ -1,3 +1,4 @@
+import { followPromises } from "./core/context.ts";
 import { announceCopy } from "./process/copies.ts";
 
 export {
@@ -80,3 +81,5 @@ export type { EndCause, ProcessReport, StubbornTask, UncaughtReport } from "./pr
 export type { SignalName } from "./process/stop-signals.ts";
 
 announceCopy(import.meta.url);
+// For a program that was started with `holdfast/register`, and has tasks of its own.
+followPromises();

@@ -16,6 +16,9 @@ export class ScopeEntry {
   }
 }
 
+/** There while `holdfast/register` is loaded. */
+export const PRELOADING: unique symbol = Symbol.for("holdfast.preloading");
+
 /** One store for all of holdfast. A task's start enters it; natively kept over every await from there. */
 export const storage: AsyncLocalStorage<Store> = new AsyncLocalStorage<Store>();
 
@@ -35,6 +38,14 @@ export function callingTask(): TaskNode | undefined {
 /** Calls `fn` in the async context in which holdfast was loaded: outside of any task. */
 export const outside: <R>(fn: () => R) => R = AsyncLocalStorage.snapshot();
 
-// Node 22 follows promises only once some store was entered. Were the first task's start the first to enter one, it
-// would enter it for its spawner too. (`undefined` would not do: a store that does not change is not entered.)
-outside(() => storage.run(null as never, () => undefined));
+/**
+ * Node 22 follows promises only once some store was entered. Were the first task's start the first to enter one, it
+ * would enter it for its spawner too. (`undefined` would not do: a store that does not change is not entered.)
+ */
+export function followPromises(): void {
+  outside(() => storage.run(null as never, () => undefined));
+}
+
+// As soon as it is loaded, and so before the first task; but a program that only was started with `holdfast/register`
+// would pay for it at every `await`.
+if (!(PRELOADING in globalThis)) followPromises();

@@ -1,4 +1,6 @@
+import "./preloading.ts";
 import { isMainThread } from "node:worker_threads";
+import { PRELOADING } from "../core/context.ts";
 import { preload } from "./preload.ts";
 
 /*
@@ -6,5 +8,6 @@ import { preload } from "./preload.ts";
  * was written without holdfast. See docs/register.md.
  */
 
+Reflect.deleteProperty(globalThis, PRELOADING);
 // A worker thread inherits the flag, and has no process of its own.
 if (isMainThread) preload();

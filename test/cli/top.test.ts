@@ -281,7 +281,7 @@ describe.skipIf(!can("tmux", "-V")).each([
     expect(lines).toHaveLength(rows);
     expect(Math.max(...lines.map(({ length }) => length))).toBeLessThanOrEqual(columns);
     // As many tasks as there is room for, all of them in the large one.
-    expect(lines.filter((line) => line.includes("/deliver ")).length).toBe(Math.min(30, rows - FRAME));
+    expect(lines.filter((line) => /^.? *\d+ +running /.test(line))).toHaveLength(Math.min(37, rows - FRAME));
     expect(first).toMatch(/^courier {2}pid \d+ {2}up .* {2}Node/);
     expect(first).toContain("q quit");
     tmux("send-keys", "/", "mail");
