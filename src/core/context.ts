@@ -16,9 +16,6 @@ export class ScopeEntry {
   }
 }
 
-/** There while `holdfast/register` is loaded. */
-export const PRELOADING: unique symbol = Symbol.for("holdfast.preloading");
-
 /** One store for all of holdfast. A task's start enters it; natively kept over every await from there. */
 export const storage: AsyncLocalStorage<Store> = new AsyncLocalStorage<Store>();
 
@@ -46,6 +43,6 @@ export function followPromises(): void {
   outside(() => storage.run(null as never, () => undefined));
 }
 
-// As soon as it is loaded, and so before the first task; but a program that only was started with `holdfast/register`
-// would pay for it at every `await`.
-if (!(PRELOADING in globalThis)) followPromises();
+// As soon as it is loaded, and so before the first task; but a program that only was started with `holdfast/register`,
+// which says so while it loads, would pay for it at every `await`.
+if (!("holdfastPreloads" in globalThis)) followPromises();

@@ -1,4 +1,5 @@
 /*
- * The first import of register.ts: what is loaded after it is told that no task is to come.
+ * The first import of register.ts: core, which is loaded after it, is told that no task is to come. Taken away again when
+ * that is done.
  */
-Object.defineProperty(globalThis, Symbol.for("holdfast.preloading"), { value: true, configurable: true });
+Object.defineProperty(globalThis, "holdfastPreloads", { value: true, configurable: true });

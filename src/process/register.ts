@@ -1,6 +1,5 @@
 import "./preloading.ts";
 import { isMainThread } from "node:worker_threads";
-import { PRELOADING } from "../core/context.ts";
 import { preload } from "./preload.ts";
 
 /*
@@ -8,6 +7,6 @@ import { preload } from "./preload.ts";
  * was written without holdfast. See docs/register.md.
  */
 
-Reflect.deleteProperty(globalThis, PRELOADING);
+Reflect.deleteProperty(globalThis, "holdfastPreloads");
 // A worker thread inherits the flag, and has no process of its own.
 if (isMainThread) preload();
