@@ -5,6 +5,7 @@ import type { Layout } from "./layout.ts";
 import type { ProcessMemory } from "./process-memory.ts";
 import { isAlike, lookAgain, takePicture } from "./picture.ts";
 import type { Picture } from "./picture.ts";
+import { Pace } from "./pace.ts";
 import { Sites } from "./sites.ts";
 
 /** A process that does not keep still is searched at least twice, and so often at most. */
@@ -50,10 +51,16 @@ export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry
   const first = takePicture(memory, layout, sites);
   if (isWhole(first) && before !== undefined && activity(memory.root) === before)
     return { picture: first, changing: new Uint8Array(first.index.length), wasIdle: true };
+  const pace = new Pace(memory.root, !isInHurry);
+  const lookAgainAt = (picture: Picture, gone: Uint8Array): Picture => {
+    pace.wait();
+    return lookAgain(memory, layout, sites, picture, gone);
+  };
   const look = (picture: Picture): Round =>
-    new Round(memory, layout, sites, picture, isInHurry ? 2 : AGREEING);
+    new Round(oldIn(new Heap(memory, layout), picture), picture, isInHurry ? 2 : AGREEING, lookAgainAt);
   let best = look(first);
   for (let round = 2; !isInHurry && round <= MAX_ROUNDS; round++) {
+    pace.wait();
     const picture = takePicture(memory, layout, sites, best.sureAddresses());
     const changing = best.notConfirmedBy(picture);
     // oxlint-disable-next-line house/one-clock -- as above
@@ -95,14 +102,18 @@ class Round {
   readonly isYoungInPlace: boolean;
 
   /** Looks until nearly all that is still there has stayed the same. */
-  constructor(memory: ProcessMemory, layout: Layout, sites: Sites, first: Picture, agreeing: number) {
-    const isOld = oldIn(new Heap(memory, layout), first);
+  constructor(
+    isOld: Uint8Array,
+    first: Picture,
+    agreeing: number,
+    look: (picture: Picture, gone: Uint8Array) => Picture,
+  ) {
     const gone = new Uint8Array(first.index.length);
     let last = first;
     let times = new Uint8Array(first.index.length);
     let best = { picture: first, changing: times.map(() => 1), sure: -1 };
     for (let looks = 1; looks <= MAX_LOOKS; looks++) {
-      const next = lookAgain(memory, layout, sites, first, gone);
+      const next = look(first, gone);
       times = confirm(last, times, next);
       last = next;
       if (looks < agreeing - 1) continue;
