@@ -6,10 +6,10 @@ import type { FindingEvent } from "../core/info.ts";
 import { scopeViewOf } from "../core/group-scope.ts";
 import { ScopeView } from "../core/scope-view.ts";
 import type { Scope } from "../core/types.ts";
+import { KeptFindings } from "../watch/kept-findings.ts";
 import type { JournalFailure } from "../watch/journal/format.ts";
 import type { Listen } from "./event-stream.ts";
 import { isAnswered, makeFolder, runtimeFolder, socketOf, sweepStale, unlinkSocket } from "./folder.ts";
-import { HeardFindings } from "./heard-findings.ts";
 import { LoopMeter } from "./loop-meter.ts";
 import { Roots } from "./roots.ts";
 import { serverOf } from "./server.ts";
@@ -62,11 +62,14 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
       for (const node of roots.nodes) scopeViewOf(node).requestClose(reason);
     });
   const listen = scope === undefined ? listenToAll : listenTo(scope);
-  const heard = options.findings === undefined ? new HeardFindings(listen) : undefined;
-  const findings = options.findings ?? ((): readonly FindingEvent[] => heard?.list ?? []);
+  const kept = new KeptFindings();
+  const stopHearing =
+    options.findings === undefined ? listen("finding", (event) => kept.keep(event)) : undefined;
+  const findings = options.findings ?? ((): readonly FindingEvent[] => kept.list);
   const meter = new LoopMeter();
   const socket = socketOf(process.pid, folder);
   makeFolder(folder);
+  await sweepStale(folder);
   if (await isAnswered(socket)) throw new Error(`an agent listens on ${socket} already`);
   // Nobody answers there, and it has our pid: it is of an earlier process.
   if (process.platform !== "win32") unlinkSocket(socket);
@@ -74,14 +77,13 @@ export async function startAgent(options: AgentOptions): Promise<Agent> {
   const subject = { name, roots, findings, failures, look, drain, listen, meter, heartbeat, buffer };
   const server = outside(() => serverOf(subject));
   await outside(() => open(server, socket));
-  await sweepStale(folder);
   const onExit = (): void => remove(socket);
   process.once("exit", onExit);
   return {
     socket,
     close: () => {
       process.off("exit", onExit);
-      heard?.stop();
+      stopHearing?.();
       return close(server, socket);
     },
   };

@@ -1,4 +1,5 @@
-import { type Command, InvalidArgumentError } from "commander";
+import type { Command } from "commander";
+import { toLimit } from "./arguments.ts";
 import { terminalOf } from "./terminal.ts";
 
 interface Flags {
@@ -44,11 +45,6 @@ async function nothing(who: string | undefined): Promise<string> {
   return `No death of ${whom} is known.\nLooked in:\n${journalFolders()
     .map((folder) => `  ${folder}`)
     .join("\n")}`;
-}
-
-function toLimit(text: string): number {
-  if (/^\d+$/.test(text)) return Number(text);
-  throw new InvalidArgumentError("It is a number from 0.");
 }
 
 const afterHelp = `

@@ -1,15 +1,13 @@
 import { now } from "../core/clock.ts";
 import { taskPath } from "../core/describe.ts";
 import { emitFinding } from "../core/events.ts";
-import type { FindingEvent, FindingWords } from "../core/info.ts";
+import type { FindingWords } from "../core/info.ts";
 import { report } from "../core/reporter.ts";
 import { CLOSING } from "../core/scope-node.ts";
 import type { ScopeNode } from "../core/scope-node.ts";
 import type { TaskNode } from "../core/task-node.ts";
 import type { TaskLines } from "../inspect/await-line.ts";
 
-/** So many findings are kept. */
-const MAX_KEPT = 100;
 /** So many wait at most for the lines at which tasks stand; what comes then is said without. */
 const MAX_WAITING = 100;
 
@@ -24,7 +22,6 @@ export class Findings {
   readonly #scope: ScopeNode;
   readonly #linesEvery: number | undefined;
   readonly #readLines: ReadLines;
-  readonly #kept: FindingEvent[] = [];
   #waiting: (readonly [TaskNode, FindingWords])[] = [];
   #askedAt = -Infinity;
   #asking: Promise<void> = Promise.resolve();
@@ -33,17 +30,6 @@ export class Findings {
     this.#scope = scope;
     this.#linesEvery = linesEvery;
     this.#readLines = readLines;
-  }
-
-  /** The newest first. */
-  get kept(): readonly FindingEvent[] {
-    return this.#kept.toReversed();
-  }
-
-  /** To be called with every finding that was said. */
-  keep(event: FindingEvent): void {
-    this.#kept.push(event);
-    if (this.#kept.length > MAX_KEPT) this.#kept.shift();
   }
 
   report(node: TaskNode, words: FindingWords): void {

@@ -5,6 +5,7 @@ import { ScopeView } from "../core/scope-view.ts";
 import type { TaskNode } from "../core/task-node.ts";
 import type { Scope } from "../core/types.ts";
 import { Findings } from "./findings.ts";
+import { KeptFindings } from "./kept-findings.ts";
 import { readLines } from "./lines.ts";
 import { toWatchSettings } from "./options.ts";
 import type { WatchOptions } from "./options.ts";
@@ -49,6 +50,7 @@ export function watch(scope: Scope, options: WatchOptions = {}): Watch {
       code: "HF_ALREADY_WATCHED",
     });
   }
+  const kept = new KeptFindings();
   const findings = new Findings(node, settings.linesEvery, readLines);
   const report = (task: TaskNode, words: FindingWords): void => findings.report(task, words);
   const recorder = settings.journal ? new Recorder(openJournal({ name: scope.name })) : undefined;
@@ -60,7 +62,7 @@ export function watch(scope: Scope, options: WatchOptions = {}): Watch {
     stop,
   };
   const stops = [
-    scope.on("finding", (event) => findings.keep(event)),
+    scope.on("finding", (event) => kept.keep(event)),
     callEvery(settings.sweep, () => {
       guardLoop();
       sweep.run();
@@ -89,7 +91,7 @@ export function watch(scope: Scope, options: WatchOptions = {}): Watch {
     for (const end of stops.splice(0)) end();
   }
   return {
-    findings: () => findings.kept,
+    findings: () => kept.list,
     sweep: () => {
       sweep.run();
       return findings.untilSaid();
