@@ -1,7 +1,7 @@
-import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 
 import { printBars, ratio, type Bar } from "../bars.ts";
+import { machine } from "../machine.ts";
 import { figure, printTable } from "../table.ts";
 import type { Timing } from "../timing.ts";
 import { loopNames, type Contender, type LoopName } from "./contender.ts";
@@ -29,10 +29,7 @@ const MANY = 100_000;
 const SLEEPING = "holdfast: task.sleep in an async function";
 
 installPeers();
-const [cpu] = cpus();
-console.log(
-  `Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpu?.model ?? "?"}`,
-);
+console.log(machine());
 console.log(
   Object.entries(peerVersions())
     .map(([name, version]) => `${name} ${version}`)

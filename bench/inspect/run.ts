@@ -1,7 +1,7 @@
-import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 
 import { printBars, type Bar } from "../bars.ts";
+import { machine } from "../machine.ts";
 import { measureBusy } from "./busy.ts";
 import type { Effort } from "./effort.ts";
 import { measureGaps } from "./gaps.ts";
@@ -47,8 +47,7 @@ if (![START, ...sizes.map(({ name }) => name)].some(isWanted)) {
   process.exit(1);
 }
 
-const [cpu] = cpus();
-console.log(`Node ${process.version}, linux ${process.arch}, ${cpus().length} × ${cpu?.model ?? "?"}`);
+console.log(machine());
 const all: Found[] = [];
 for (const size of sizes.filter(({ name }) => isWanted(name))) all.push(await measure(size));
 const start = isWanted(START) ? await measureColdStart() : undefined;

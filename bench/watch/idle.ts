@@ -1,7 +1,4 @@
 import { execFile } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -10,14 +7,13 @@ const WAITING = fileURLToPath(new URL("waiting.mjs", import.meta.url));
 /** Which share of one core, in percent, two processes take that wait at the same time. */
 export async function idleCost(
   seconds: number,
+  folder: string,
 ): Promise<{ readonly bare: number; readonly watched: number }> {
-  const folder = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
   const env = { ...process.env, XDG_STATE_HOME: folder, XDG_RUNTIME_DIR: folder, TMPDIR: folder };
   const run = async (how: string): Promise<number> => {
     const { stdout } = await promisify(execFile)(process.execPath, [WAITING, how, String(seconds)], { env });
     return Number(stdout);
   };
   const [bare, watched] = await Promise.all([run("bare"), run("watched")]);
-  rmSync(folder, { recursive: true });
   return { bare, watched };
 }

@@ -1,5 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync, statSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
@@ -18,9 +17,7 @@ export interface JournalBytes {
 }
 
 /** Lets 1,000 tasks live over some sweeps, report progress, and end. */
-export async function journalBytes(): Promise<JournalBytes> {
-  const folder = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
-  process.env["XDG_STATE_HOME"] = folder;
+export async function journalBytes(folder: string): Promise<JournalBytes> {
   const scope = openScope("courier");
   const watching = watch(scope, { journal: true, sweep: SWEEP, blockAfter: false, lost: false });
   const journals = join(folder, "holdfast/journals");
@@ -56,6 +53,5 @@ export async function journalBytes(): Promise<JournalBytes> {
   const idle = grown();
   watching.stop();
   await scope.close();
-  rmSync(folder, { recursive: true });
   return { begun, progress, ended, idle };
 }

@@ -1,12 +1,13 @@
-import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 
 import { printBars, ratio, type Bar } from "../bars.ts";
+import { machine } from "../machine.ts";
 import type { Effort } from "../rounds.ts";
 import { figure, printTable } from "../table.ts";
 import { idleCost } from "./idle.ts";
 import { journalBytes } from "./journal.ts";
 import { spawning, WATCHED, WITHOUT } from "./spawning.ts";
+import { inStateFolder } from "./state-folder.ts";
 import { sweeping } from "./sweeping.ts";
 
 const { values: flags } = parseArgs({
@@ -18,10 +19,7 @@ const effort: Effort = flags.quick
 const isWanted = (part: string): boolean => flags.only.includes(part);
 const TASKS = 100_000;
 
-const [cpu] = cpus();
-console.log(
-  `Node ${process.version}, ${process.platform} ${process.arch}, ${cpus().length} × ${cpu?.model ?? "?"}`,
-);
+console.log(machine());
 const bars: Bar[] = [];
 if (isWanted("a")) await measureSpawning();
 if (isWanted("b")) await measureSweeping();
@@ -30,7 +28,7 @@ if (isWanted("d")) await measureJournal();
 printBars(bars);
 
 async function measureSpawning(): Promise<void> {
-  for (const { title, timings } of await spawning(effort)) {
+  for (const { title, timings } of await inStateFolder((folder) => spawning(effort, folder))) {
     const without = timings.get(WITHOUT);
     printTable(
       `(a) ${title}`,
@@ -48,7 +46,7 @@ async function measureSpawning(): Promise<void> {
 }
 
 async function measureSweeping(): Promise<void> {
-  const { array, first, later } = await sweeping(TASKS, flags.quick ? 9 : 31);
+  const { array, first, later } = await inStateFolder(() => sweeping(TASKS, flags.quick ? 9 : 31));
   printTable(
     `(b) a sweep over ${TASKS.toLocaleString("en")} old tasks`,
     ["ms", "wall", "÷ the array"],
@@ -63,7 +61,7 @@ async function measureSweeping(): Promise<void> {
 
 async function measureIdle(): Promise<void> {
   const seconds = flags.quick ? 5 : 20;
-  const { bare, watched } = await idleCost(seconds);
+  const { bare, watched } = await inStateFolder((folder) => idleCost(seconds, folder));
   printTable(
     `(c) a process that waits, for ${seconds} s`,
     ["% of one core", "cpu"],
@@ -81,7 +79,7 @@ async function measureIdle(): Promise<void> {
 }
 
 async function measureJournal(): Promise<void> {
-  const { begun, progress, ended, idle } = await journalBytes();
+  const { begun, progress, ended, idle } = await inStateFolder(journalBytes);
   printTable(
     "(d) the journal, for 1,000 tasks that live over a sweep",
     ["", "bytes"],

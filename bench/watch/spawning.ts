@@ -1,5 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { openScope, watch, type Scope } from "holdfast";
@@ -29,9 +27,8 @@ const shapes: Record<string, (scope: Scope) => Case["run"]> = {
 /** Spawns and settles in two root scopes of this process: one that is watched and seen as `main()` has it, one that is not. */
 export async function spawning(
   effort: Effort,
+  folder: string,
 ): Promise<{ readonly title: string; readonly timings: Map<string, Timing> }[]> {
-  const folder = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
-  process.env["XDG_STATE_HOME"] = folder;
   const bare = openScope("bare");
   const watched = openScope("watched");
   const watching = watch(watched, { journal: true });
@@ -53,6 +50,5 @@ export async function spawning(
   watching.stop();
   await agent.close();
   await Promise.all([bare.close(), watched.close()]);
-  rmSync(folder, { recursive: true });
   return found;
 }

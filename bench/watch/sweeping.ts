@@ -1,6 +1,3 @@
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 
 import { openScope, watch } from "holdfast";
@@ -21,8 +18,6 @@ export interface Sweeping {
 
 /** Sweeps over so many tasks that sleep, in turns with a walk over an array of as many objects. */
 export async function sweeping(tasks: number, rounds: number): Promise<Sweeping> {
-  const folder = mkdtempSync(join(tmpdir(), "holdfast-bench-"));
-  process.env["XDG_STATE_HOME"] = folder;
   const scope = openScope("herd");
   for (let i = 0; i < tasks; i++) scope.spawn("sleeper", (task) => task.sleep("1h"));
   await sleep(AGE);
@@ -45,7 +40,6 @@ export async function sweeping(tasks: number, rounds: number): Promise<Sweeping>
   if (sum === 0) throw new Error("nothing was walked over");
   watching.stop();
   await scope.close();
-  rmSync(folder, { recursive: true });
   return { array: median(walks), first, later: median(sweeps) };
 }
 
