@@ -114,7 +114,7 @@ function untilCancelled(node: TaskNode): Promise<unknown> {
 }
 
 /** What we use of `croner`, an optional peer. */
-interface CronModule {
+export interface CronModule {
   readonly Cron: new (
     expression: string,
     options: { paused: true; timezone?: string },
@@ -155,7 +155,7 @@ async function firstTick(task: TaskContext, ms: number): Promise<readonly [isOve
   return [done === true];
 }
 
-async function loadCroner(name: string): Promise<CronModule> {
+export async function loadCroner(name: string): Promise<CronModule> {
   try {
     return await import("croner");
   } catch (cause) {

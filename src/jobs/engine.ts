@@ -281,6 +281,7 @@ export interface Settlement extends Note {
   readonly end: "succeeded" | "failed" | "cancelled" | "again" | "slept" | "released";
   /** JSON; of `succeeded`, where it returned something. */
   readonly result?: string;
+  /** Where `cancelled` has none, the reason that `cancel` was given stays. */
   readonly error?: ErrorInfo;
   readonly runAt?: number;
   /** Where it stood when it was given up. */

@@ -115,6 +115,24 @@ export class JobStepError extends JobError {
   }
 }
 
+/** What a job returned is no JSON, or too large: then it fails, and is not tried again. Return what is small and plain. */
+export class JobResultError extends JobError {
+  override readonly name = "JobResultError";
+  readonly code = "HF_JOB_RESULT";
+  constructor(job: string, id: string, what: string, cause?: unknown) {
+    super(`the result of ${who(job, id)} ${what}`, job, id, cause === undefined ? undefined : { cause });
+  }
+}
+
+/** Thrown by `retry` and `remove`: that is not possible in the state in which the job is. */
+export class JobStateError extends JobError {
+  override readonly name = "JobStateError";
+  readonly code = "HF_JOB_STATE";
+  constructor(job: string, id: string, what: string) {
+    super(`${who(job, id)} ${what}`, job, id);
+  }
+}
+
 /** Thrown by `result`: the job ended as failed. `error` is what its last attempt failed with, as plain data. */
 export class JobFailedError extends JobError {
   override readonly name = "JobFailedError";

@@ -6,7 +6,6 @@ import type { TaskNode } from "../core/task-node.ts";
 import type { Scope } from "../core/types.ts";
 import { Findings } from "./findings.ts";
 import { KeptFindings } from "./kept-findings.ts";
-import { readLines } from "./lines.ts";
 import { toWatchSettings } from "./options.ts";
 import type { WatchOptions } from "./options.ts";
 import { openJournal } from "./journal/writer.ts";
@@ -51,7 +50,9 @@ export function watch(scope: Scope, options: WatchOptions = {}): Watch {
     });
   }
   const kept = new KeptFindings();
-  const findings = new Findings(node, settings.linesEvery, readLines);
+  const findings = new Findings(node, settings.linesEvery, async () =>
+    (await import("../inspect/own-lines.ts")).readLines(),
+  );
   const report = (task: TaskNode, words: FindingWords): void => findings.report(task, words);
   const recorder = settings.journal ? new Recorder(openJournal({ name: scope.name })) : undefined;
   const sweep = new Sweep(node, settings, report, recorder);

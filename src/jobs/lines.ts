@@ -1,0 +1,27 @@
+import { callLater } from "../core/clock.ts";
+import type { WaitingLine } from "../core/index.ts";
+import { report } from "../core/reporter.ts";
+
+/** How long a record waits for the lines at which an abandoned attempt stands, in ms. */
+const PATIENCE = 2000;
+
+/** Where a task of this process stands; undefined where that cannot be said in time. */
+export async function linesOf(id: number): Promise<readonly WaitingLine[] | undefined> {
+  return Promise.race([
+    readLinesOf(id),
+    new Promise<undefined>((resolve) => {
+      callLater(PATIENCE, resolve, undefined);
+    }),
+  ]);
+}
+
+async function readLinesOf(id: number): Promise<readonly WaitingLine[] | undefined> {
+  try {
+    const { readLines } = await import("../inspect/own-lines.ts");
+    const own = (await readLines()).find((task) => task.id === id);
+    return own === undefined || own.awaiting.length === 0 ? undefined : own.awaiting;
+  } catch (error) {
+    report("where an abandoned attempt stands could not be read:", error);
+    return undefined;
+  }
+}

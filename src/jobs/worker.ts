@@ -1,0 +1,332 @@
+import { callLater, clearTimer, now, wall } from "../core/clock.ts";
+import type { Timer } from "../core/clock.ts";
+import { outside } from "../core/context.ts";
+import { given } from "../core/given.ts";
+import type { ErrorInfo } from "../core/index.ts";
+import { OPEN } from "../core/scope-node.ts";
+import type { ScopeNode } from "../core/scope-node.ts";
+import { spawnInScope } from "../core/spawn.ts";
+import { ABANDONED, AWAITED, extrasOf, stateOf } from "../core/task-node.ts";
+import type { TaskNode } from "../core/task-node.ts";
+import type { JobSettings } from "./define.ts";
+import type { ClaimedJob, ClaimName, JobStore, Settlement } from "./engine.ts";
+import type { JobEvents, JobRef } from "./events.ts";
+import { Leases } from "./leases.ts";
+import { linesOf } from "./lines.ts";
+import { Notes } from "./notes.ts";
+import { persist } from "./persist.ts";
+import { RunningJob } from "./running-job.ts";
+import type { Schedules } from "./schedules.ts";
+import { settlementOf } from "./settlement.ts";
+import type { Trouble } from "./trouble.ts";
+import type { Waiting } from "./waiting.ts";
+
+/** After a claim that failed, in ms. */
+const FIRST_PAUSE = 100;
+const LONGEST_PAUSE = 5000;
+
+/** What a worker works with. */
+export interface WorkerParts {
+  readonly scope: ScopeNode;
+  readonly store: JobStore;
+  readonly definitions: ReadonlyMap<string, JobSettings>;
+  readonly concurrency: number;
+  /** In ms. */
+  readonly lease: number;
+  readonly events: JobEvents;
+  readonly waiting: Waiting;
+  readonly schedules: Schedules;
+  readonly trouble: Trouble;
+}
+
+/** A job whose lease is held here, whether or not it has begun. */
+export interface Held {
+  readonly claimed: ClaimedJob;
+  /** What its function was given; undefined where it was not called. */
+  readonly input?: unknown;
+  readonly leaseEnd: number;
+}
+
+/** Claims jobs, runs each attempt as a task of the scope, and stores how it ended. */
+export class Worker {
+  readonly #parts: WorkerParts;
+  readonly #running = new Set<RunningJob>();
+  /** By name, how many of these. */
+  readonly #counts = new Map<string, number>();
+  /** Of these names nothing could be claimed when it was asked last, and nothing has happened since. */
+  readonly #dry = new Set<string>();
+  readonly #leases: Leases;
+  readonly #notes: Notes;
+  /** What is being stored; the store is closed after that. */
+  readonly #settling = new Set<Promise<void>>();
+  readonly #idleWaiters = new Set<() => void>();
+  #isOpen = true;
+  #isClaiming = false;
+  #claimAgain = false;
+  /** How long the last pause after trouble was, in ms. */
+  #pause = 0;
+  #isPausing = false;
+  /** For what time alone makes claimable. */
+  #timer: Timer | undefined = undefined;
+
+  constructor(parts: WorkerParts) {
+    this.#parts = parts;
+    const { store, lease, trouble } = parts;
+    this.#leases = new Leases(store, lease, this.#running, trouble);
+    this.#notes = new Notes(store, this.#running, trouble);
+  }
+
+  /** Something may be claimable: of this name, or of any. */
+  wake(name?: string): void {
+    if (name === undefined) this.#dry.clear();
+    else if (!this.#dry.delete(name) && !this.#parts.definitions.has(name)) return;
+    this.#claim();
+  }
+
+  /** Something that runs here may be cancelled. */
+  check(): void {
+    outside(() => this.#leases.check());
+  }
+
+  /** Stops what runs here of this job. False: nothing does. */
+  cancel(id: string, reason: ErrorInfo): boolean {
+    let isHere = false;
+    for (const job of this.#running) {
+      if (job.id !== id) continue;
+      isHere = true;
+      job.stop({ kind: "cancel", reason }, reason.message);
+    }
+    return isHere;
+  }
+
+  /** Claims nothing more. */
+  stop(): void {
+    this.#isOpen = false;
+    clearTimer(this.#timer);
+  }
+
+  /** Resolves when nothing runs here, and how all has ended is stored. */
+  async untilIdle(): Promise<void> {
+    while (this.#running.size > 0 || this.#settling.size > 0 || this.#isClaiming) {
+      await new Promise<void>((resolve) => this.#idleWaiters.add(resolve));
+    }
+    this.#leases.stop();
+    this.#notes.stop();
+  }
+
+  #claim(): void {
+    if (this.#isClaiming) {
+      this.#claimAgain = true;
+      return;
+    }
+    const limit = this.#parts.concurrency - this.#running.size;
+    if (!this.#isOpen || limit <= 0 || this.#isPausing) return;
+    const names = this.#wishes(limit);
+    if (names.length === 0) return;
+    this.#isClaiming = true;
+    // Outside of whatever task woke it: what is claimed is not that one's.
+    outside(() => void this.#claimNow(limit, names));
+  }
+
+  #wishes(limit: number): ClaimName[] {
+    const names: ClaimName[] = [];
+    for (const { name, concurrency, rate } of this.#parts.definitions.values()) {
+      if (this.#dry.has(name)) continue;
+      const room = Math.min(limit, concurrency - (this.#counts.get(name) ?? 0));
+      if (room <= 0) continue;
+      names.push(rate === undefined ? { name, limit: room } : { name, limit: room, rate });
+    }
+    return names;
+  }
+
+  async #claimNow(limit: number, names: readonly ClaimName[]): Promise<void> {
+    const { store, lease, trouble } = this.#parts;
+    this.#claimAgain = false;
+    // What happens while it is asked may be too late for its answer: then these names are not dry.
+    for (const { name } of names) this.#dry.add(name);
+    // Counted from before it was asked for: the engine counts from later.
+    const leaseEnd = now() + lease;
+    try {
+      const { jobs, nextIn } = await store.claim({ limit, names });
+      trouble.isOver();
+      this.#pause = 0;
+      for (const claimed of jobs) this.#start(claimed, leaseEnd);
+      this.#noteFull(limit, names, jobs);
+      if (nextIn !== undefined) this.#wakeIn(nextIn);
+    } catch (error) {
+      for (const { name } of names) this.#dry.delete(name);
+      trouble.meet(error);
+      this.#pauseAfterTrouble();
+    } finally {
+      this.#isClaiming = false;
+    }
+    if (this.#claimAgain || this.#dry.size < this.#parts.definitions.size) this.#claim();
+    this.#maybeIdle();
+  }
+
+  /** Where a bound was reached, there may be more. */
+  #noteFull(limit: number, names: readonly ClaimName[], jobs: readonly ClaimedJob[]): void {
+    if (jobs.length >= limit) {
+      for (const { name } of names) this.#dry.delete(name);
+      return;
+    }
+    const got = new Map<string, number>();
+    for (const { name } of jobs) got.set(name, (got.get(name) ?? 0) + 1);
+    for (const { name, limit: room } of names) if ((got.get(name) ?? 0) >= room) this.#dry.delete(name);
+  }
+
+  #wakeIn(ms: number): void {
+    const when = now() + ms;
+    if (this.#timer?.isSet === true && this.#timer.when <= when) return;
+    clearTimer(this.#timer);
+    if (this.#isOpen) this.#timer = callLater(ms, () => this.wake(), undefined);
+  }
+
+  #pauseAfterTrouble(): void {
+    this.#pause = Math.min(Math.max(FIRST_PAUSE, 2 * this.#pause), LONGEST_PAUSE);
+    this.#isPausing = true;
+    callLater(
+      this.#pause,
+      () => {
+        this.#isPausing = false;
+        this.wake();
+      },
+      undefined,
+    );
+  }
+
+  #start(claimed: ClaimedJob, leaseEnd: number): void {
+    const { definitions, store, scope } = this.#parts;
+    const settings = definitions.get(claimed.name);
+    if (settings === undefined || claimed.isCancelling || !this.#isOpen || scope.state !== OPEN) {
+      const { id, token } = claimed;
+      this.#settle(
+        { claimed, leaseEnd },
+        { id, token, end: claimed.isCancelling ? "cancelled" : "released" },
+      );
+      return;
+    }
+    const job = new RunningJob(claimed, settings, store, leaseEnd, (one) => this.#notes.add(one));
+    const { timeout, grace } = settings;
+    const attributes = { job: claimed.id, attempt: claimed.attempt };
+    const node = spawnInScope(
+      scope,
+      claimed.name,
+      (task) => job.run(task),
+      given({ timeout, grace, attributes }),
+      0,
+    );
+    job.node = node;
+    extrasOf(node).onEnd = (ended) => this.#ended(job, ended);
+    this.#running.add(job);
+    this.#counts.set(claimed.name, (this.#counts.get(claimed.name) ?? 0) + 1);
+    this.#leases.watch();
+    if (this.#parts.events.isHeard)
+      this.#parts.events.emit({ type: "start", at: wall(), text: `${refText(job)} begins`, job: refOf(job) });
+  }
+
+  #ended(job: RunningJob, node: TaskNode): void {
+    this.#running.delete(job);
+    this.#counts.set(job.name, (this.#counts.get(job.name) ?? 1) - 1);
+    const settlement = settlementOf(job, node);
+    // The failure of an attempt is the job's, and told when the job has failed.
+    if (settlement?.end !== "failed") node.flags |= AWAITED;
+    if (settlement === undefined) this.#lost(job);
+    else if (stateOf(node) === ABANDONED) this.#track(this.#settleAbandoned(job, settlement, node.id));
+    else this.#settle(job, settlement);
+    this.#claim();
+    this.#maybeIdle();
+  }
+
+  async #settleAbandoned(job: RunningJob, settlement: Settlement, id: number): Promise<void> {
+    const awaiting = await linesOf(id);
+    this.#settle(job, awaiting === undefined ? settlement : { ...settlement, awaiting });
+  }
+
+  #settle(job: Held, settlement: Settlement): void {
+    const next = this.#parts.schedules.after(job, settlement);
+    this.#track(this.#store(job, next === undefined ? settlement : { ...settlement, next }));
+  }
+
+  async #store(job: Held, settlement: Settlement): Promise<void> {
+    const { store, trouble, waiting } = this.#parts;
+    try {
+      const [isStored] = await persist(
+        () => store.settle([settlement]),
+        () => now() >= job.leaseEnd,
+      );
+      if (isStored !== true) this.#lost(job);
+      else {
+        this.#tell(job, settlement);
+        if (settlement.runAt !== undefined) this.#wakeIn(Math.max(0, settlement.runAt - wall()));
+        waiting.ended(settlement);
+      }
+    } catch (error) {
+      // Its lease ends, and another attempt follows.
+      trouble.meet(error);
+      this.#lost(job);
+    }
+  }
+
+  #track(work: Promise<void>): void {
+    this.#settling.add(work);
+    void work.then(() => {
+      this.#settling.delete(work);
+      this.#maybeIdle();
+    });
+  }
+
+  #maybeIdle(): void {
+    if (this.#idleWaiters.size === 0) return;
+    for (const resolve of this.#idleWaiters) resolve();
+    this.#idleWaiters.clear();
+  }
+
+  #lost(job: Held): void {
+    const { events } = this.#parts;
+    if (!events.isHeard) return;
+    const text = `${refText(job)} was lost: its lease could not be kept`;
+    events.emit({ type: "lost", at: wall(), text, job: refOf(job) });
+  }
+
+  #tell(job: Held, { end, error, runAt = 0 }: Settlement): void {
+    const { events } = this.#parts;
+    if (!events.isHeard) return;
+    const common = { at: wall(), job: refOf(job) };
+    const who = refText(job);
+    const when = new Date(runAt).toISOString();
+    const why = error === undefined ? "" : `: ${error.message}`;
+    switch (end) {
+      case "again":
+        if (error !== undefined)
+          events.emit({
+            ...common,
+            type: "retry",
+            error,
+            runAt,
+            text: `${who} failed${why}; again at ${when}`,
+          });
+        return;
+      case "slept":
+        events.emit({ ...common, type: "sleep", runAt, text: `${who} sleeps until ${when}` });
+        return;
+      case "released":
+        events.emit({ ...common, type: "release", text: `${who} was handed back` });
+        return;
+      case "succeeded":
+      case "failed":
+      case "cancelled": {
+        const text = `${who} ${end === "cancelled" ? "was cancelled" : end}${why}`;
+        events.emit(given({ ...common, type: "end" as const, state: end, error, text }));
+      }
+    }
+  }
+}
+
+function refOf({ claimed: { id, name, key, attempt } }: Held): JobRef {
+  return given({ id, name, key, attempt });
+}
+
+function refText({ claimed: { id, name, attempt } }: Held): string {
+  return `${name} ${id}, attempt ${attempt},`;
+}
