@@ -10,7 +10,7 @@ import { ScopeView } from "../core/scope-view.ts";
 import { cannot, refuseUnable } from "./capabilities.ts";
 import { settingsOf } from "./define.ts";
 import type { AnyJob, Job, JobSettings } from "./define.ts";
-import type { Engine, Enqueued, JobStore, NewJob } from "./engine.ts";
+import type { Engine, JobStore, NewJob } from "./engine.ts";
 import { JobStateError, JobUnknownError, QueueClosedError } from "./errors.ts";
 import { JobEvents } from "./events.ts";
 import type { JobListener } from "./events.ts";
@@ -20,6 +20,7 @@ import type { EnqueueOptions } from "./new-job.ts";
 import type { EnqueueItem, InTransaction, Queue, ScheduleOptions, Stored } from "./queue.ts";
 import type { JobPage, JobQuery, JobRecord, JobStats } from "./record.ts";
 import { keyOf, Schedules } from "./schedules.ts";
+import type { OwnSchedule } from "./schedules.ts";
 import type { Trouble } from "./trouble.ts";
 import { resultOf, Waiting } from "./waiting.ts";
 import { Worker } from "./worker.ts";
@@ -132,15 +133,17 @@ export class JobQueue implements Queue {
     await this.#schedules.load(`${this.path}: the schedule ${name}`);
     const text = toInputText(settings.name, input);
     const value = await readInput(settings.name, undefined, text, settings.schema);
-    const next = this.#schedules.occurrence(settings, schedule, { text, value }, options, wall());
+    const own: OwnSchedule = { schedule, settings, input: { text, value }, priority: options.priority };
+    const next = this.#schedules.occurrence(own, wall());
     if (next === undefined) throw badOption("expression", expression, "one that comes true some day");
-    this.#schedules.add(schedule);
+    this.#schedules.add(own);
     const waiting = await this.#waitingOccurrence(name);
     // One that is due, or overdue, runs as it is; one that waits for another moment, or with another input, is replaced.
     if (waiting !== undefined && isOutdated(waiting, next))
       await this.cancel(waiting.id, "its schedule was changed");
-    const [stored] = await store.enqueue([next]);
-    return this.#woken(next.name, stored as Enqueued);
+    const stored = await this.#schedules.store(store, own, next);
+    this.#wakeWorker(next.name);
+    return stored;
   }
 
   async unschedule(name: string): Promise<boolean> {
@@ -274,11 +277,6 @@ export class JobQueue implements Queue {
     return stored;
   }
 
-  #woken(name: string, { id, isNew }: Enqueued): Stored {
-    this.#wakeWorker(name);
-    return { id, isNew };
-  }
-
   async #waitingOccurrence(schedule: string): Promise<JobRecord | undefined> {
     const { jobs } = await this.#parts.store.list({ key: keyOf(schedule), state: "queued", limit: 1 });
     return jobs[0] && this.#parts.store.get(jobs[0].id);
@@ -299,6 +297,7 @@ export class JobQueue implements Queue {
     try {
       // One batch at a time, so that between two of them others have their turn.
       while (this.#isWorking && (await store.sweep(SWEEP_AT_ONCE)) === SWEEP_AT_ONCE);
+      await this.#schedules.mend(store);
     } catch (error) {
       trouble.meet(error);
     }

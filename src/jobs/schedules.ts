@@ -1,14 +1,25 @@
 import { wall } from "../core/clock.ts";
+import { given } from "../core/given.ts";
 import { loadCroner } from "../core/schedule.ts";
 import type { JobSettings } from "./define.ts";
-import type { NewJob, Settlement, StoredSchedule } from "./engine.ts";
+import type { Enqueued, JobStore, NewJob, StoredSchedule } from "./engine.ts";
 import { newJob } from "./new-job.ts";
-import type { EnqueueOptions, JobInput } from "./new-job.ts";
+import type { JobInput } from "./new-job.ts";
 import type { Held } from "./worker.ts";
 
 /** By this key the one waiting occurrence of a schedule is known. */
 export function keyOf(schedule: string): string {
   return `schedule:${schedule}`;
+}
+
+/** A schedule, and what its occurrences are made of. */
+export interface OwnSchedule {
+  readonly schedule: StoredSchedule;
+  readonly settings: JobSettings;
+  readonly input: JobInput;
+  readonly priority: number | undefined;
+  /** The occurrence that waited when it was asked last. */
+  last?: { readonly id: string; readonly runAt: number } | undefined;
 }
 
 type Cron = InstanceType<Awaited<ReturnType<typeof loadCroner>>["Cron"]>;
@@ -20,7 +31,7 @@ type Cron = InstanceType<Awaited<ReturnType<typeof loadCroner>>["Cron"]>;
 export class Schedules {
   readonly #definitions: ReadonlyMap<string, JobSettings>;
   /** What this process has said about schedules: newer than what is stored. */
-  readonly #own = new Map<string, StoredSchedule>();
+  readonly #own = new Map<string, OwnSchedule>();
   #croner: Awaited<ReturnType<typeof loadCroner>> | undefined = undefined;
 
   constructor(definitions: ReadonlyMap<string, JobSettings>) {
@@ -32,44 +43,53 @@ export class Schedules {
     this.#croner ??= await loadCroner(path);
   }
 
-  add(schedule: StoredSchedule): void {
-    this.#own.set(schedule.name, schedule);
+  add(own: OwnSchedule): void {
+    this.#own.set(own.schedule.name, own);
   }
 
   delete(name: string): void {
     this.#own.delete(name);
   }
 
-  /** When it is due after this moment; undefined: never again. Throws what croner does of an expression that is none. */
-  nextAfter({ expression, timeZone }: StoredSchedule, moment: number): number | undefined {
-    const cron = this.#cron(expression, timeZone);
-    return cron.nextRun(new Date(moment))?.getTime();
+  /**
+   * Stores the next occurrence of each schedule that this process has said, where none waits: the one before came to an
+   * end in which no worker had a hand, and the next one is that after it.
+   */
+  async mend(store: JobStore): Promise<void> {
+    for (const own of this.#own.values()) {
+      const last = own.last && (await store.get(own.last.id));
+      if (last !== undefined && last.endedAt === undefined) continue;
+      const next = this.occurrence(own, Math.max(wall(), own.last?.runAt ?? 0));
+      if (next !== undefined) await this.store(store, own, next);
+    }
   }
 
-  /** The occurrence after one that ends now. */
-  after({ claimed, input }: Held, { end }: Settlement): NewJob | undefined {
+  /** Stores an occurrence, where none waits. */
+  async store(store: JobStore, own: OwnSchedule, next: NewJob): Promise<Enqueued> {
+    const [stored] = (await store.enqueue([next])) as [Enqueued];
+    own.last = { id: stored.id, runAt: next.runAt ?? 0 };
+    return stored;
+  }
+
+  /** The occurrence after one that ends now. Rejects where the optional peer `croner` is missing. */
+  async after({ claimed, input }: Held): Promise<NewJob | undefined> {
     const { name, priority, schedule } = claimed;
     const settings = this.#definitions.get(name);
-    if (schedule === undefined || settings === undefined || this.#croner === undefined) return undefined;
-    if (end !== "succeeded" && end !== "failed" && end !== "cancelled") return undefined;
-    const own = this.#own.get(schedule.name) ?? schedule;
-    return this.occurrence(settings, own, { text: claimed.input, value: input }, { priority }, wall());
+    if (schedule === undefined || settings === undefined) return undefined;
+    await this.load(`${name}: the schedule ${schedule.name}`);
+    const stored = { schedule, settings, input: { text: claimed.input, value: input }, priority };
+    return this.occurrence(this.#own.get(schedule.name) ?? stored, wall());
   }
 
   /** The next occurrence after a moment, as a job; undefined: there is none. */
-  occurrence(
-    settings: JobSettings,
-    schedule: StoredSchedule,
-    input: JobInput,
-    options: Pick<EnqueueOptions, "priority">,
-    after: number,
-  ): NewJob | undefined {
-    const runAt = this.nextAfter(schedule, after);
+  occurrence({ schedule, settings, input, priority }: OwnSchedule, after: number): NewJob | undefined {
+    const runAt = this.#cron(schedule).nextRun(new Date(after))?.getTime();
     if (runAt === undefined) return undefined;
-    return { ...newJob(settings, input, { ...options, runAt, key: keyOf(schedule.name) }), schedule };
+    const options = given({ priority, runAt, key: keyOf(schedule.name) });
+    return { ...newJob(settings, input, options), schedule };
   }
 
-  #cron(expression: string, timeZone: string | undefined): Cron {
+  #cron({ expression, timeZone }: StoredSchedule): Cron {
     if (this.#croner === undefined) throw new Error("schedules were not loaded");
     return new this.#croner.Cron(expression, {
       paused: true,

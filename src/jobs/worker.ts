@@ -3,6 +3,7 @@ import type { Timer } from "../core/clock.ts";
 import { outside } from "../core/context.ts";
 import { given } from "../core/given.ts";
 import type { ErrorInfo } from "../core/index.ts";
+import { report } from "../core/reporter.ts";
 import { OPEN } from "../core/scope-node.ts";
 import type { ScopeNode } from "../core/scope-node.ts";
 import { spawnInScope } from "../core/spawn.ts";
@@ -24,6 +25,8 @@ import type { Waiting } from "./waiting.ts";
 /** After a claim that failed, in ms. */
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 5000;
+
+const END_OF_JOB: ReadonlySet<Settlement["end"]> = new Set(["succeeded", "failed", "cancelled"]);
 
 /** What a worker works with. */
 export interface WorkerParts {
@@ -244,8 +247,19 @@ export class Worker {
   }
 
   #settle(job: Held, settlement: Settlement): void {
-    const next = this.#parts.schedules.after(job, settlement);
-    this.#track(this.#store(job, next === undefined ? settlement : { ...settlement, next }));
+    const isScheduled = job.claimed.schedule !== undefined && END_OF_JOB.has(settlement.end);
+    this.#track(isScheduled ? this.#settleScheduled(job, settlement) : this.#store(job, settlement));
+  }
+
+  async #settleScheduled(job: Held, settlement: Settlement): Promise<void> {
+    try {
+      const next = await this.#parts.schedules.after(job);
+      return await this.#store(job, next === undefined ? settlement : { ...settlement, next });
+    } catch (error) {
+      // The schedule is said again at the next start; how this one ended is known now.
+      report("the next occurrence of a schedule could not be stored:", error);
+      return await this.#store(job, settlement);
+    }
   }
 
   async #store(job: Held, settlement: Settlement): Promise<void> {
