@@ -37,6 +37,7 @@ export default defineConfig({
       { find: /^holdfast$/, replacement: source("index.ts") },
       { find: /^holdfast\/fastify$/, replacement: source("adapters/fastify.ts") },
       { find: /^holdfast\/inspect$/, replacement: source("inspect/index.ts") },
+      { find: /^holdfast\/jobs$/, replacement: source("jobs/index.ts") },
       { find: /^holdfast\/testing$/, replacement: source("testing/index.ts") },
     ],
   },

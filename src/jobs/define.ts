@@ -58,7 +58,14 @@ export interface Retention {
 export interface Job<Input = unknown, Result = unknown> {
   readonly name: string;
   /** Never there at run time: what the compiler knows the types from. */
-  readonly types?: { readonly input: (input: Input) => void; readonly result: Result };
+  readonly types?: JobTypes<Input, Result>;
+}
+
+/** From what the compiler knows what a kind of job takes and returns. */
+export interface JobTypes<Input, Result> {
+  /** As an argument, so that a job that takes more is one that takes less. */
+  readonly input: (input: Input) => void;
+  readonly result: Result;
 }
 
 /** Any kind of job. */

@@ -141,6 +141,7 @@ export interface JobStore extends Reads {
 
   /** Lets nobody claim jobs of this name, or of any; what runs goes on. Stored, and obeyed by all workers. */
   pause(name: string | undefined): Promise<void>;
+  /** Takes back `pause`, of the same name or of any. */
   resume(name: string | undefined): Promise<void>;
 
   /** Removes ended jobs whose time is over, at most so many; answers with how many it removed. */
@@ -155,9 +156,11 @@ export interface JobStore extends Reads {
 
 /** What is asked without changing anything. */
 export interface Reads {
+  /** All that is known of a job; undefined where there is none. */
   get(id: string): Promise<JobRecord | undefined>;
   /** Newest first. `after` is a `next` of this list; a page starts behind it, whatever was removed meanwhile. */
   list(query: JobQuery & { readonly limit: number }): Promise<JobPage>;
+  /** Counts; of each name of which there is a job, or that is paused. */
   stats(): Promise<JobStats>;
   /** Of these jobs, those that have ended or do not exist: the ones that a `result()` waits for. */
   ended(ids: readonly string[]): Promise<readonly Ended[]>;

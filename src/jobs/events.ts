@@ -10,7 +10,8 @@ export interface JobRef {
   readonly attempt: number;
 }
 
-interface Happening<Type extends string> {
+/** What all events tell. */
+export interface JobHappening<Type extends string> {
   readonly type: Type;
   /** ms since the epoch. */
   readonly at: number;
@@ -19,18 +20,32 @@ interface Happening<Type extends string> {
   readonly job: JobRef;
 }
 
+/** An attempt failed, and another follows. */
+export interface JobRetryEvent extends JobHappening<"retry"> {
+  readonly error: ErrorInfo;
+  /** When: ms since the epoch. */
+  readonly runAt: number;
+}
+
+/** A job sleeps. */
+export interface JobSleepEvent extends JobHappening<"sleep"> {
+  /** Until when: ms since the epoch. */
+  readonly runAt: number;
+}
+
+/** A job has ended. */
+export interface JobEndEvent extends JobHappening<"end"> {
+  readonly state: JobEnd;
+  /** Of one that failed or was cancelled. */
+  readonly error?: ErrorInfo;
+}
+
 /**
- * What happened to a job at this worker; stored, but for `start` and `lost`. `retry`: an attempt failed, another follows
- * at `runAt`. `end`: the job has ended. `sleep`: it goes on at `runAt`. `release`: it was handed back, for this worker
- * stops. `lost`: its lease could not be kept; somebody else has it, or will have.
+ * What happened to a job at this worker, told when it is stored, but for `start` and `lost`. `release`: it was handed
+ * back, for this worker stops. `lost`: its lease could not be kept; somebody else has it, or will have.
  */
 export type JobEvent =
-  | Happening<"start">
-  | (Happening<"retry"> & { readonly error: ErrorInfo; readonly runAt: number })
-  | (Happening<"end"> & { readonly state: JobEnd; readonly error?: ErrorInfo })
-  | (Happening<"sleep"> & { readonly runAt: number })
-  | Happening<"release">
-  | Happening<"lost">;
+  JobHappening<"start" | "release" | "lost"> | JobRetryEvent | JobSleepEvent | JobEndEvent;
 
 /** Receives what happens. */
 export type JobListener = (event: JobEvent) => void;

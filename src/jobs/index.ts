@@ -6,7 +6,7 @@
  */
 
 export { defineJob } from "./define.ts";
-export type { AnyJob, Job, JobOptions, JobRun, Retention } from "./define.ts";
+export type { AnyJob, Job, JobOptions, JobRun, JobTypes, Retention } from "./define.ts";
 export type {
   ClaimAnswer,
   ClaimedJob,
@@ -45,7 +45,15 @@ export {
   QueueClosedError,
 } from "./errors.ts";
 export type { EngineErrorCode } from "./errors.ts";
-export type { JobEvent, JobListener, JobRef } from "./events.ts";
+export type {
+  JobEndEvent,
+  JobEvent,
+  JobHappening,
+  JobListener,
+  JobRef,
+  JobRetryEvent,
+  JobSleepEvent,
+} from "./events.ts";
 export type { JobContext } from "./job-context.ts";
 export type { EnqueueOptions } from "./new-job.ts";
 export { openQueue } from "./open-queue.ts";

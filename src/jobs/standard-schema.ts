@@ -5,7 +5,9 @@
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly "~standard": {
     readonly version: 1;
+    /** The library that made it. */
     readonly vendor: string;
+    /** Never throws for a value that does not fit: it says so. */
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>;
     /** Never there at run time: what the compiler knows the types from. */
     readonly types?: { readonly input: Input; readonly output: Output } | undefined;
