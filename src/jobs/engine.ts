@@ -226,7 +226,7 @@ export interface ClaimName {
 export interface ClaimAnswer {
   readonly jobs: readonly ClaimedJob[];
   /**
-   * In how many ms time alone may make something claimable: a delay, a rate, the end of another's lease. Absent where
+   * In how many ms time alone may make something claimable: a delay, a rate, the end of a lease. Absent where
    * nothing is known, or where the engine calls `wake("jobs")` by itself then.
    */
   readonly nextIn?: number;

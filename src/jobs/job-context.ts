@@ -25,7 +25,8 @@ export interface JobContext {
    * through JSON in the first attempt too, so that all see the same. A step that fails is not stored.
    *
    * Rejects with what `fn` throws; `JobStepError` where the name was used before in this attempt, or the value is no
-   * JSON; `LeaseLostError` where the job is no longer this worker's: then nothing was stored.
+   * JSON; `LeaseLostError`, or this attempt's cancellation with that as its reason, where the job is no longer this
+   * worker's: then nothing was stored.
    *
    * Stored after `fn` has returned: a worker that is killed in between does it again. What must not happen twice
    * outside needs a key there: `job.id` with the name of the step is one.

@@ -26,6 +26,9 @@ import type { Waiting } from "./waiting.ts";
 const FIRST_PAUSE = 100;
 const LONGEST_PAUSE = 5000;
 
+/** How much later than here a lease may end in the engine, in ms. */
+const LEASE_SLACK = 250;
+
 const END_OF_JOB: ReadonlySet<Settlement["end"]> = new Set(["succeeded", "failed", "cancelled"]);
 
 /** What a worker works with. */
@@ -298,6 +301,8 @@ export class Worker {
 
   #lost(job: Held): void {
     const { events } = this.#parts;
+    // It may be this worker that runs it next: the engine counts a lease from a little later than the worker.
+    this.#wakeIn(Math.max(0, job.leaseEnd - now()) + LEASE_SLACK);
     if (!events.isHeard) return;
     const text = `${refText(job)} was lost: its lease could not be kept`;
     events.emit({ type: "lost", at: wall(), text, job: refOf(job) });

@@ -304,3 +304,26 @@ test("trouble with claims is told once, and they go on when it is over", async (
   await clock.advance("5s");
   expect(await queue.get(id)).toMatchObject({ state: "succeeded" });
 });
+
+test("a worker that lost a lease runs the job again itself, where nobody else does", async () => {
+  const { open, clock, jobs } = stage();
+  const { EngineError } = await import("../../src/jobs/index.ts");
+  const work = defineJob("work", {
+    run: async (_: null, job) => {
+      if (job.attempt === 1) await job.task.sleep("1h");
+    },
+  });
+  const queue = await open([work], { onTrouble: () => undefined });
+  const { id } = await queue.enqueue(work, null);
+  const renew = jobs.renew.bind(jobs);
+  jobs.renew = () => {
+    throw new EngineError("HF_ENGINE_UNAVAILABLE", "memory", "the cable is out");
+  };
+  await clock.advance("29s");
+  jobs.renew = renew;
+  await clock.advance("3s");
+  expect(await queue.get(id)).toMatchObject({
+    state: "succeeded",
+    attempts: [{ end: "lapsed" }, { end: "succeeded" }],
+  });
+});

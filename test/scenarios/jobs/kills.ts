@@ -72,7 +72,8 @@ export async function killAtRandom({ engine, folder, kills, lease }: Kills): Pro
   }
   await scope.close();
   const jobs = new Map<string, Heard[]>();
-  for (const word of oracle.heard) {
+  // Each came through a pipe of its own: in the order in which they were said, by the clock that all share.
+  for (const word of oracle.heard.toSorted((a, b) => a.ms - b.ms || a.attempt - b.attempt)) {
     const words = jobs.get(word.id);
     if (words === undefined) jobs.set(word.id, [word]);
     else words.push(word);

@@ -51,6 +51,18 @@ export class Oracle {
     });
   }
 
+  /** Resolves with the first word of that kind, heard or yet to come. */
+  async untilHeard(what: Word["what"], more: Partial<Heard> = {}): Promise<Heard> {
+    const find = (): Heard | undefined =>
+      this.heard.find(
+        (word) =>
+          word.what === what &&
+          Object.entries(more).every(([name, value]) => word[name as keyof Heard] === value),
+      );
+    await this.until(() => find() !== undefined);
+    return find() as Heard;
+  }
+
   start(args: readonly string[], env: NodeJS.ProcessEnv = {}): FaultyProcess {
     const started = new FaultyProcess(this, this.processes.length, args, env);
     this.processes.push(started);
@@ -90,6 +102,11 @@ export class FaultyProcess {
     this.killedAt = Date.now();
     this.process.kill("SIGKILL");
     return this.ended;
+  }
+
+  /** Tells it something: see commands.ts. */
+  tell(line: string): void {
+    this.process.stdin?.write(`${line}\n`);
   }
 
   /** Lets it end by itself. */
