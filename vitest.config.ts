@@ -38,6 +38,7 @@ export default defineConfig({
       { find: /^holdfast\/fastify$/, replacement: source("adapters/fastify.ts") },
       { find: /^holdfast\/inspect$/, replacement: source("inspect/index.ts") },
       { find: /^holdfast\/jobs$/, replacement: source("jobs/index.ts") },
+      { find: /^holdfast\/jobs\/conformance$/, replacement: source("jobs/conformance/index.ts") },
       { find: /^holdfast\/testing$/, replacement: source("testing/index.ts") },
     ],
   },

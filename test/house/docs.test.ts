@@ -106,6 +106,7 @@ describe("the map", () => {
       "src/cli/",
       "src/agent/",
       "src/testing/",
+      "src/jobs/",
     ];
     const dead = inText.filter((file) => !places.some((place) => existsSync(join(root, place + file))));
     expect(dead).toEqual([]);
@@ -149,6 +150,7 @@ const hooks = `data:text/javascript,${encodeURIComponent(`
     holdfast: `file://${root}src/index.ts`,
     "holdfast/fastify": `file://${root}src/adapters/fastify.ts`,
     "holdfast/inspect": `file://${root}src/inspect/index.ts`,
+    "holdfast/jobs/conformance": `file://${root}src/jobs/conformance/index.ts`,
     "holdfast/testing": `file://${root}src/testing/index.ts`,
   })};
   const inside = ${JSON.stringify(`file://${root}package.json`)};

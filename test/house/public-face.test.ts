@@ -45,6 +45,7 @@ const face: Record<string, string[]> = {
     "lapsedInfo",
     "openQueue",
   ],
+  "./jobs/conformance": ["engineCases"],
   "./register": [],
   "./testing": ["leakGate", "useManualClock"],
 };
