@@ -122,7 +122,7 @@ export const enqueueCases: readonly CaseDefinition[] = [
       for (const end of ["succeeded", "failed", "cancelled"] as const) {
         const [first] = await store.enqueue([newJob({ key: "k" })]);
         await finish(store, await takeOne(store), end);
-        const [second] = await store.enqueue([newJob({ key: "k", onConflict: "reject" })]);
+        const [second] = await store.enqueue([newJob({ key: "k" })]);
         assert.ok(second?.isNew && second.id !== first?.id, `after it ${end}`);
         await store.cancel(second.id, { name: "Error", message: "next round" });
       }

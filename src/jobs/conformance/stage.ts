@@ -102,26 +102,29 @@ export class Stage {
   }
 
   /**
-   * Claims as a worker does: when it is woken, and when `nextIn` is over; until it has a job. Answers with the job, and
-   * after how many ms it came.
+   * Claims as a worker does: at first, when it is woken, and when `nextIn` is over; until it has a job. `act` happens
+   * after the first claim. Answers with the job, and after how many ms it came.
    */
-  async follow(opening: Opening, names: readonly string[], limit: number): Promise<[ClaimedJob, number]> {
+  async follow(opening: Opening, limit: number, act?: () => Promise<void>): Promise<[ClaimedJob, number]> {
     const { clock } = this.bench;
-    const start = clock.now();
-    let seen = -1;
+    let start = clock.now();
+    let seen = 0;
     let due = Infinity;
     let found: ClaimedJob | undefined;
-    await this.#within(limit, opening, async () => {
-      if (opening.woken.jobs === seen && clock.now() < due) return false;
+    const claim = async (): Promise<boolean> => {
       seen = opening.woken.jobs;
-      const answer = await opening.store.claim({
-        limit: 1,
-        names: names.map((name) => ({ name, limit: 1 })),
-      });
+      const answer = await opening.store.claim({ limit: 1, names: [{ name: WORK, limit: 1 }] });
       due = clock.now() + (answer.nextIn ?? Infinity);
       [found] = answer.jobs;
       return found !== undefined;
-    });
+    };
+    if (!(await claim())) {
+      await act?.();
+      start = clock.now();
+      await this.#within(limit, opening, () =>
+        opening.woken.jobs === seen && clock.now() < due ? Promise.resolve(false) : claim(),
+      );
+    }
     assert.ok(found, `who claims when woken, and when nextIn is over, had no job after ${limit} ms`);
     return [found, clock.now() - start];
   }
