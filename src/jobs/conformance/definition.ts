@@ -3,7 +3,7 @@ import type { EngineCaseGroup, EngineOffer } from "./harness.ts";
 import type { Stage } from "./stage.ts";
 
 /** What not every engine can do. */
-export type Capability = Exclude<keyof EngineCapabilities, "minLease">;
+type Capability = Exclude<keyof EngineCapabilities, "minLease">;
 
 /** A case as it is written; `index.ts` makes an `EngineCase` of it. */
 export interface CaseDefinition {

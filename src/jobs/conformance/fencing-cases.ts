@@ -7,7 +7,7 @@ import { countOf, ending, finish, newJob, put, putOne, recordOf, take, takeOne }
 /** That a lease is good for nothing, and that nothing comes of its use. */
 async function isLost(store: JobStore, lease: Lease, when: string): Promise<void> {
   const { id, token } = lease;
-  const before = await recordOf(store, id);
+  const before = await traces(store, id);
   assert.deepEqual(await store.check([lease]), ["lost"], `check: ${when}`);
   assert.deepEqual(await store.renew([lease]), ["lost"], `renew: ${when}`);
   assert.equal(
@@ -27,7 +27,15 @@ async function isLost(store: JobStore, lease: Lease, when: string): Promise<void
     0,
     `next is not stored where the settlement was not written: ${when}`,
   );
-  assert.deepEqual(await recordOf(store, id), before, `and nothing of it is in the record: ${when}`);
+  assert.deepEqual(await traces(store, id), before, `and nothing of it is in the record: ${when}`);
+}
+
+/** What a settlement, a note or a step would leave. A lapse may be put right at any time, and is none of these. */
+async function traces(store: JobStore, id: string): Promise<unknown> {
+  const { steps, log, progress, result, failures, state, attempts } = await recordOf(store, id);
+  const ends = attempts.map(({ end }) => end).filter((end) => end !== undefined && end !== "lapsed");
+  const isEnded = state !== "queued" && state !== "running";
+  return { steps, log, progress, result, failures, isEnded, ends };
 }
 
 /** Who no longer has a job can do nothing to it. */

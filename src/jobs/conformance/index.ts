@@ -74,12 +74,15 @@ async function runCase(definition: CaseDefinition, harness: EngineHarness): Prom
     }
   };
   await collect(async () => {
+    const { capabilities } = bench.engine();
+    assert.deepEqual(harness.capabilities, capabilities, "the harness says what the engine says of itself");
+    assert.ok(bench.lease >= capabilities.minLease, "the bench's lease is one that the engine can keep");
     for (const offer of definition.offers ?? [])
       assert.equal(typeof bench[offer], "function", `the harness offers ${offer}, and its bench has none`);
     await definition.run(stage);
   });
   await collect(() => stage.end());
   await collect(() => bench.destroy());
-  // The first one is what went wrong; the others mostly follow from it.
-  if (errors.length > 0) throw errors[0];
+  if (errors.length === 1) throw errors[0];
+  if (errors.length > 1) throw new AggregateError(errors, `${definition.name}: ${String(errors[0])}`);
 }

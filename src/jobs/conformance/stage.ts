@@ -67,7 +67,8 @@ export class Stage {
   /** Closes what is open, and asks that there was no trouble: nothing that a case does is any. */
   async end(): Promise<void> {
     const open = [...this.#openings];
-    for (const opening of open) await this.close(opening);
+    const closed = await Promise.allSettled(open.map((opening) => this.close(opening)));
+    for (const one of closed) if (one.status === "rejected") throw one.reason;
     const troubles = open.flatMap((opening) => opening.troubles);
     assert.deepEqual(troubles, [], "onTrouble was called, and there was no trouble");
   }
@@ -139,10 +140,13 @@ export class Stage {
     }
     while (clock.now() - start < ms) {
       const woken = new Promise<void>((resolve) => (this.#onWake = resolve));
-      await Promise.race([woken, this.bench.elapse(STEP)]);
+      const elapsing = this.bench.elapse(STEP);
+      await Promise.race([woken, elapsing]);
       // A round trip, so that a store which is reached by real input and output gets its turn under a manual clock.
       await opening.store.stats();
-      if (await isSo()) return true;
+      const isDone = await isSo();
+      await elapsing;
+      if (isDone) return true;
     }
     return false;
   }

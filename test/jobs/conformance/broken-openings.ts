@@ -93,7 +93,7 @@ export class TornSettlement extends MemoryOpening {
     super(jobs, context);
     const { settle, enqueue } = this;
     this.settle = async (all) => {
-      const written = await settle(all.map(({ next: _, ...rest }) => rest));
+      const written = await settle(all.map(({ next: _next, ...rest }) => rest));
       await untilTurn();
       for (const [at, { next }] of all.entries())
         if (written[at] === true && next !== undefined) await enqueue([next]);
