@@ -37,6 +37,8 @@ export const faultCases: readonly CaseDefinition[] = [
       };
       const begun = Promise.allSettled([one(), one(), one()]);
       await stage.close(a);
+      // Which of the two promises is heard of first says nothing.
+      await untilTurn();
       assert.equal(acknowledged, 3, "what has begun is acknowledged before close resolves");
       await begun;
       assert.equal(await countOf(b.store, "begun"), 6);

@@ -1,3 +1,6 @@
+import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
 import { describe, expect, test } from "vitest";
 
 import { engineCases, type EngineHarness } from "../../../src/jobs/conformance/index.ts";
@@ -20,6 +23,15 @@ test("names are unique: they are how a case is told from others", () => {
 
 test("cases run at the same time, each on a store of its own", async () => {
   await Promise.all(cases.map(({ run }) => run(harness)));
+});
+
+test("the cases run under the test runner of Node as well, and it tells why one is skipped", async () => {
+  const file = fileURLToPath(new URL("fixtures/on-node-test.ts", import.meta.url));
+  const flags = ["--experimental-strip-types", "--no-warnings", "--test-reporter=tap"];
+  const { stdout } = await promisify(execFile)(process.execPath, [...flags, file]);
+  expect(stdout).toContain(`# pass ${cases.length - 1}`);
+  expect(stdout).toContain("# SKIP the engine says that it cannot: rates");
+  expect(stdout).toContain("# fail 0");
 });
 
 describe("what cannot be asked is skipped, and says why", () => {
