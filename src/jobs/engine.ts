@@ -55,7 +55,8 @@ export interface EngineContext {
    * Something may have changed that others did: `jobs` may be claimable, a job that runs here may have to stop
    * (`cancel`), a job may have ended (`end`). A hint, from which no promise follows: it may come too often, and may be
    * lost for up to five seconds, after which the engine MUST call it for what it missed. An engine need not call it
-   * for what was done through its own opening, but for `jobs`, where that made something claimable.
+   * for what was done through its own opening, but for `jobs`, where that made something claimable, and for `end`,
+   * where a claim or a replacement ended a job: who asked for that knows not which.
    */
   wake(what: "jobs" | "cancel" | "end"): void;
   /** Trouble that no operation can be rejected with: a lost connection. Called once for each trouble, not each retry. */

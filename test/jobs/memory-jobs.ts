@@ -167,6 +167,7 @@ export class MemoryJobs {
     row.startedAt = startedAt;
     row.holder = { worker: by.worker, lease: by.lease, endsAt: this.leaseClock() + by.lease };
     delete row.runAt;
+    this.state.changes++;
     row.attempts.push({ attempt: row.attempt, worker: by.worker, startedAt });
     row.attempts.splice(0, row.attempts.length - 50);
   }
@@ -231,6 +232,7 @@ export class MemoryJobs {
 
   renew(lease: Lease): LeaseState {
     const { holder } = this.held(lease) ?? {};
+    this.state.changes++;
     if (holder !== undefined) holder.endsAt = this.leaseClock() + holder.lease;
     return this.check(lease);
   }

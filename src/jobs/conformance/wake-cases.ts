@@ -66,6 +66,36 @@ export const wakeCases: readonly CaseDefinition[] = [
     },
   },
   {
+    name: "wake(end) is called where a claim ended a job, of its own opening too",
+    group: "semantics",
+    async run(stage) {
+      const [a, b] = [await stage.open(), await stage.open({ work: false })];
+      for (const opening of [a, b]) {
+        let id = "";
+        await stage.untilWoken(opening, "end", async () => {
+          id = await putOne(b.store, { expiresAt: stage.inMs(-1_000) });
+          await take(a.store);
+        });
+        assert.equal((await b.store.ended([id])).length, 1, "it has ended: no attempt began in time");
+      }
+    },
+  },
+  {
+    name: "wake(end) is called where a job was replaced, of its own opening too",
+    group: "semantics",
+    capabilities: ["replace"],
+    async run(stage) {
+      const [a, b] = [await stage.open({ work: false }), await stage.open({ work: false })];
+      const runAt = stage.inMs(3_600_000);
+      for (const opening of [a, b]) {
+        const id = await putOne(a.store, { key: "k", runAt, onConflict: "replace" });
+        const replace = newJob({ key: "k", runAt, onConflict: "replace" });
+        await stage.untilWoken(opening, "end", () => a.store.enqueue([replace]));
+        assert.equal((await b.store.ended([id])).length, 1);
+      }
+    },
+  },
+  {
     name: "wake(end) is called of other openings when a job has ended, also of those that do not work",
     group: "semantics",
     async run(stage) {

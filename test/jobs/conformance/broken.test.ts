@@ -66,8 +66,12 @@ const seenBy: Record<string, readonly string[]> = {
     "wake(jobs) is called when a place",
     "wake(cancel) is called of the opening",
     "wake(cancel) is called where",
-    "wake(end)",
+    "wake(end) is called of other openings",
     "a delay that another opening stores",
+  ],
+  OnlySettlementsTellOfAnEnd: [
+    "wake(end) is called where a claim",
+    "wake(end) is called where a job was replaced",
   ],
   RenewDoesNotExtend: ["a lease lasts a whole length"],
   CheckExtends: ["a lease lasts a whole length"],

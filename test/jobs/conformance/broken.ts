@@ -428,6 +428,19 @@ export class WakeLost extends MemoryJobs {
   }
 }
 
+export class OnlySettlementsTellOfAnEnd extends MemoryJobs {
+  #isSilent = true;
+  override settle(settlement: Settlement): boolean {
+    this.#isSilent = false;
+    const isWritten = super.settle(settlement);
+    this.#isSilent = true;
+    return isWritten;
+  }
+  protected override tell(what: Wake): void {
+    if (what !== "end" || !this.#isSilent) super.tell(what);
+  }
+}
+
 export class RenewDoesNotExtend extends MemoryJobs {
   override renew(lease: Lease): LeaseState {
     return this.check(lease);
