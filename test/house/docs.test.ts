@@ -165,7 +165,8 @@ const hooks = `data:text/javascript,${encodeURIComponent(`
 /** What a ```ts block may use without saying where it is from: the reader's own program. */
 const READERS = `
   import type { Scope, Task, TaskContext } from "holdfast";
-  import type { EngineBench, EngineHarness } from "holdfast/jobs/conformance";
+  import type { Engine, EngineClock } from "holdfast/jobs";
+  import type { EngineHarness } from "holdfast/jobs/conformance";
   declare global {
     const app: Scope;
     const request: Request;
@@ -175,8 +176,8 @@ const READERS = `
     const user: { readonly id: string; readonly mail: string };
     const url: string;
     const harness: EngineHarness;
-    const realClock: EngineBench["clock"];
-    function myEngine(file: string): ReturnType<EngineBench["engine"]>;
+    const realClock: EngineClock;
+    function myEngine(file: string): Engine;
     function send(to: unknown, options?: { signal?: AbortSignal }): Promise<void>;
     function poll(options?: { signal?: AbortSignal }): Promise<void>;
     function resize(image: unknown, options?: { signal?: AbortSignal }): Promise<Uint8Array>;

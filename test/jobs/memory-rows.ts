@@ -90,20 +90,12 @@ export function toRecord(row: Row): JobRecord {
 }
 
 export function toStats(state: State, isDue: (row: Row) => boolean): JobStats {
-  const total = { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0, isPaused: state.isPaused };
+  const none = { queued: 0, running: 0, succeeded: 0, failed: 0, cancelled: 0 };
+  const total = { ...none, isPaused: state.isPaused };
   const names: Record<string, { -readonly [K in keyof JobNameStats]: JobNameStats[K] }> = {};
+  for (const name of state.paused) names[name] = { ...none, isPaused: true };
   for (const row of state.rows.values()) {
-    const { name } = row.job;
-    const isPaused = state.isPaused || state.paused.has(name);
-    const own = (names[name] ??= {
-      ...total,
-      queued: 0,
-      running: 0,
-      succeeded: 0,
-      failed: 0,
-      cancelled: 0,
-      isPaused,
-    });
+    const own = (names[row.job.name] ??= { ...total, ...none });
     own[row.state]++;
     total[row.state]++;
     if (row.state === "queued" && isDue(row))

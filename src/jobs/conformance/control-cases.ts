@@ -28,9 +28,9 @@ export const controlCases: readonly CaseDefinition[] = [
     group: "semantics",
     async run(stage) {
       const [a, b] = [await stage.open(), await stage.open()];
-      await put(a.store, {}, {});
-      const [stops, ends] = await take(a.store);
-      assert.ok(stops && ends);
+      await put(a.store, {}, {}, {});
+      const [stops, ends, silent] = await take(a.store);
+      assert.ok(stops && ends && silent);
       assert.equal(await b.store.cancel(stops.id, REASON), "running");
       assert.equal(await b.store.cancel(ends.id, REASON), "running");
       const record = await recordOf(b.store, stops.id);
@@ -41,10 +41,17 @@ export const controlCases: readonly CaseDefinition[] = [
         ["cancel"],
         "a lease that is asked to stop is held all the same",
       );
-      await finish(a.store, stops, "cancelled", { error: REASON });
+      await finish(a.store, stops, "cancelled", { error: ERROR });
       await finish(a.store, ends, "succeeded", { result: "1" });
+      await b.store.cancel(silent.id, REASON);
+      await finish(a.store, silent, "cancelled");
+      assert.deepEqual(
+        (await recordOf(b.store, silent.id)).error,
+        REASON,
+        "the reason stays where it ends without another",
+      );
       const stopped = await recordOf(b.store, stops.id);
-      assert.deepEqual([stopped.state, stopped.error, stopped.isCancelling], ["cancelled", REASON, false]);
+      assert.deepEqual([stopped.state, stopped.error, stopped.isCancelling], ["cancelled", ERROR, false]);
       assert.equal(
         (await recordOf(b.store, ends.id)).state,
         "succeeded",
@@ -73,10 +80,10 @@ export const controlCases: readonly CaseDefinition[] = [
       }
       assert.deepEqual(await take(store), [], "it is not given to anybody");
       for (const [at, id] of ids.entries()) {
-        const { state, isCancelling } = await recordOf(store, id);
+        const { state, isCancelling, error } = await recordOf(store, id);
         assert.deepEqual(
-          [state, isCancelling],
-          ["cancelled", false],
+          [state, isCancelling, error],
+          ["cancelled", false, REASON],
           `after "${ends[at]}", at the next claim at the latest`,
         );
       }

@@ -91,6 +91,14 @@ export const readCases: readonly CaseDefinition[] = [
       const none = { queued: 1, running: 0, succeeded: 0, failed: 0, cancelled: 0, isPaused: false };
       assert.deepEqual(stats.names["later"], none, "no oldestReadyAt where none could run now");
       assert.deepEqual({ ...stats, names: {} }, { ...counts, queued: 4, names: {} }, "of all");
+      assert.deepEqual(Object.keys(stats.names).toSorted(), ["later", WORK], "of the names that there are");
+      await store.pause("paused");
+      const paused = { ...none, queued: 0, isPaused: true };
+      assert.deepEqual(
+        (await store.stats()).names["paused"],
+        paused,
+        "also of one that is paused, and has no jobs",
+      );
     },
   },
   {
