@@ -2,16 +2,17 @@ import { callEvery, callLater, clearTimer, now, wall } from "../core/clock.ts";
 import type { EngineClock } from "./engine.ts";
 
 /**
- * From the clock of this process, which begins with it, to that of the machine, which all processes share: Node's
- * `hrtime` counts from the same moment in each (on Linux CLOCK_MONOTONIC, from the boot).
+ * How far the clock of this process, which begins with it, lies behind that of the machine (CLOCK_MONOTONIC on Linux),
+ * which is the same in all processes. Both run alike; neither jumps.
  */
-const sinceBoot = Number(process.hrtime.bigint()) / 1e6 - now();
+const [seconds, nanoseconds] = process.hrtime();
+const offset = seconds * 1e3 + nanoseconds / 1e6 - performance.now();
 
-/** The real time, for engines; a test that puts another clock in place moves it too. */
+/** The time that engines are given. A test that replaces the clock of holdfast moves this one, too. */
 export const engineClock: EngineClock = {
-  now: () => now() + sinceBoot,
+  now: () => now() + offset,
   wall,
-  later: (ms, fn, isIdle = false) => {
+  later(ms, fn, isIdle = false) {
     if (isIdle) {
       const stop = callEvery(ms, () => {
         stop();

@@ -195,6 +195,15 @@ export function lapsedInfo(worker: string): ErrorInfo {
   };
 }
 
+/** What a queued job ends with whose key was taken by a newer one, and a running one is asked to stop for. For engines. */
+export function replacedInfo(key: string): ErrorInfo {
+  return {
+    name: "JobReplacedError",
+    code: "HF_JOB_REPLACED",
+    message: `a newer job took the key ${JSON.stringify(key)}`,
+  };
+}
+
 function who(job: string, id: string | undefined): string {
   return id === undefined ? job : `${job} ${id}`;
 }

@@ -1,0 +1,80 @@
+import type { Settlement } from "../engine.ts";
+import type { Connection } from "./connection.ts";
+import { rowOf, type Statement } from "./driver.ts";
+import type { Enqueues } from "./enqueue.ts";
+import { ALIVE, type Leases, seqOf } from "./leases.ts";
+import { MOVABLE, type Movable, type Moves, RUNNING_COLUMNS, type Running, toText } from "./moves.ts";
+import { CANCELLED, FAILED, RUNNING, SUCCEEDED } from "./phases.ts";
+
+/** Ending attempts. */
+export class Settlements {
+  readonly #connection: Connection;
+  readonly #moves: Moves;
+  readonly #enqueues: Enqueues;
+  readonly #leases: Leases;
+  readonly #succeed: Statement;
+  readonly #find: Statement;
+  readonly #fail: Statement;
+
+  constructor(connection: Connection, moves: Moves, enqueues: Enqueues, leases: Leases) {
+    const { db } = connection;
+    this.#connection = connection;
+    this.#moves = moves;
+    this.#enqueues = enqueues;
+    this.#leases = leases;
+    this.#succeed = db.prepare(`
+      UPDATE jobs SET phase = ${SUCCEEDED}, ended_at = ?, gone_at = ? + keep_ok, result = ? WHERE ${ALIVE}
+      RETURNING ${MOVABLE}`);
+    this.#find = db.prepare(`SELECT ${RUNNING_COLUMNS} FROM jobs WHERE ${ALIVE}`);
+    this.#fail = db.prepare(
+      "UPDATE jobs SET failures = failures + 1, error = coalesce(?, error) WHERE seq = ?",
+    );
+  }
+
+  settle(settlements: readonly Settlement[]): boolean[] {
+    return settlements.map((settlement) => this.#settle(settlement));
+  }
+
+  #settle(settlement: Settlement): boolean {
+    const { now } = this.#connection;
+    const seq = seqOf(settlement.id);
+    if (seq === undefined) return false;
+    const isSuccess = settlement.end === "succeeded";
+    if (isSuccess && settlement.awaiting === undefined) {
+      if (!this.#succeedAt(seq, settlement)) return false;
+    } else {
+      const job = rowOf<Running>(this.#find, seq, settlement.token, now, now);
+      if (job === undefined) return false;
+      if (isSuccess) {
+        this.#moves.addAttempt(job, "succeeded", undefined, settlement.awaiting);
+        this.#succeedAt(seq, settlement);
+      } else this.#endOtherwise(job, settlement);
+    }
+    this.#leases.write(seq, settlement);
+    if (settlement.next !== undefined) this.#enqueues.storeOne({ ...settlement.next, onConflict: "join" });
+    return true;
+  }
+
+  /** The way that most take: one statement. */
+  #succeedAt(seq: number, { token, result }: Settlement): boolean {
+    const { now, wall } = this.#connection;
+    const job = rowOf<Movable>(this.#succeed, wall, wall, result ?? null, seq, token, now, now);
+    if (job === undefined) return false;
+    this.#connection.count(job.name, "running", -1);
+    this.#connection.count(job.name, "succeeded", 1);
+    this.#moves.afterEnd({ ...job, phase: RUNNING });
+    return true;
+  }
+
+  #endOtherwise(job: Running, settlement: Settlement): void {
+    const { end, error, runAt, awaiting } = settlement;
+    const isFailure = end === "again" || end === "failed";
+    this.#moves.addAttempt(job, end === "again" ? "failed" : end, error, awaiting);
+    if (isFailure) this.#fail.run(toText(error), job.seq);
+    if (end === "failed") this.#moves.end(job, FAILED, null);
+    else if (end === "cancelled") this.#moves.end(job, CANCELLED, toText(error) ?? job.cancel);
+    // Asked to stop, and runs nowhere now: it is not begun again.
+    else if (job.cancel !== null) this.#moves.end(job, CANCELLED, job.cancel);
+    else this.#moves.requeue(job, end === "released" ? undefined : runAt);
+  }
+}

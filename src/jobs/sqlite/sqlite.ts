@@ -1,0 +1,70 @@
+import { realpathSync } from "node:fs";
+import { basename, resolve } from "node:path";
+
+import type { Engine } from "../engine.ts";
+import { openDatabase } from "./open.ts";
+import { SqliteStore } from "./store.ts";
+
+/** Options of `sqlite`. */
+export interface SqliteOptions {
+  /**
+   * What an acknowledgement means. `full`: what was acknowledged survives a loss of power. `normal`: it survives the
+   * death of the process, `kill -9` included; a loss of power may take back the newest moments, and leaves the file
+   * whole. Leases and notes are kept as with `normal` either way: a claim that a loss of power takes back was that of a
+   * process that died of it, too.
+   * @default "full"
+   */
+  readonly durability?: "full" | "normal";
+  /**
+   * How large the file may grow, in pages of 4 KiB. What finds no room rejects with `HF_ENGINE_FULL`.
+   * @default as large as the disk lets it
+   */
+  readonly maxPages?: number;
+  /**
+   * How long to ask for the lock of the file, in ms, where another process holds it. What does not get it rejects with
+   * `HF_ENGINE_BUSY`.
+   * @default 10_000
+   */
+  readonly busyFor?: number;
+}
+
+const BUSY_FOR = 10_000;
+/** Below that, a slow disk would end leases. */
+const MIN_LEASE = 100;
+
+/**
+ * Keeps jobs in a SQLite file, with what Node brings along: no server, nothing to install. Any number of processes of
+ * one machine may open it; a network file system will not do. `:memory:` keeps them in this process alone.
+ *
+ * It cannot take part in a transaction of yours (`capabilities.transactions` is false): it writes through a connection
+ * of its own, as only so all that is begun in one turn can share one commit.
+ *
+ * @example
+ * const queue = await openQueue({ scope: app, engine: sqlite("jobs.db"), jobs: [deliver] });
+ */
+export function sqlite(file: string, options: SqliteOptions = {}): Engine {
+  const isInMemory = file === ":memory:";
+  const path = isInMemory ? file : resolve(file);
+  const name = `sqlite ${isInMemory ? file : basename(file)}`;
+  const { durability = "full", busyFor = BUSY_FOR, maxPages } = options;
+  return {
+    name,
+    capabilities: {
+      transactions: false,
+      concurrencyKeys: true,
+      rates: true,
+      replace: true,
+      ordered: true,
+      minLease: MIN_LEASE,
+    },
+    async open(context) {
+      const db = await openDatabase({ file: path, engine: name, busyFor, maxPages }, context);
+      const real = isInMemory ? undefined : realpathSync(path);
+      return new SqliteStore(
+        db,
+        { engine: name, file: real, isDurable: durability === "full" && !isInMemory, busyFor },
+        context,
+      );
+    },
+  };
+}
