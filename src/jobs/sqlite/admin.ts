@@ -30,17 +30,17 @@ export class Admin {
     this.#find = db.prepare(`SELECT ${MOVABLE}, key, most FROM jobs WHERE seq = ?`);
     this.#askToStop = db.prepare("UPDATE jobs SET cancel = ? WHERE seq = ? AND cancel IS NULL");
     this.#isKeyTaken = db.prepare(
-      "SELECT 1 FROM jobs WHERE name = ? AND key = ? AND key IS NOT NULL AND phase < 5 AND replaced = 0",
+      "SELECT 1 FROM jobs WHERE name = ? AND key = ? AND key IS NOT NULL AND phase < 7 AND replaced = 0",
     );
     this.#revive = db.prepare(`
       UPDATE jobs SET phase = ${DELAYED}, run_at = 0, failures = 0, lapses = 0, replaced = 0, behind = NULL, cancel = NULL,
-        expires_at = NULL, ended_at = NULL, gone_at = NULL, error = CASE phase WHEN ${CANCELLED} THEN NULL ELSE error END
+        expires_at = NULL, error = CASE phase WHEN ${CANCELLED} THEN NULL ELSE error END
       WHERE seq = ?`);
     this.#dropSteps = db.prepare("DELETE FROM steps WHERE seq = ?");
     this.#remove = db.prepare("DELETE FROM jobs WHERE seq = ?");
     this.#sweep = db.prepare(`
       DELETE FROM jobs WHERE seq IN (
-        SELECT seq FROM jobs WHERE gone_at IS NOT NULL AND gone_at <= ? ORDER BY gone_at LIMIT ?)
+        SELECT seq FROM jobs WHERE phase > 6 AND gone_at IS NOT NULL AND gone_at <= ? ORDER BY gone_at LIMIT +?)
       RETURNING seq, name, phase`);
     this.#dropOthers = ["attempts", "steps", "logs"].map((table) =>
       db.prepare(`DELETE FROM ${table} WHERE seq IN (SELECT value FROM json_each(?))`),

@@ -25,6 +25,7 @@ interface ClaimedRow {
   readonly key: string | null;
   readonly priority: number;
   readonly created_at: number;
+  /** How many have begun before. */
   readonly attempt: number;
   readonly failures: number;
   readonly schedule: string | null;
@@ -39,10 +40,9 @@ interface Candidate {
 
 type Lapsed = Running & { readonly lapses: number; readonly max_lapses: number };
 
-const CLAIMED = `
-  UPDATE jobs SET phase = ${RUNNING}, attempt = attempt + 1, worker = ?, started_at = ?, lease_until = ?, lease_ms = ?`;
-const ANSWER =
-  "RETURNING seq, name, input, key, priority, created_at, attempt, failures, schedule, cron, zone";
+const ROW = "seq, name, input, key, priority, created_at, attempt, failures, schedule, cron, zone";
+/** `+?`: SQLite compiles a statement anew for each value that is bound to a bare limit. */
+const FIRST = "FROM jobs WHERE phase = 3 AND name = ? ORDER BY priority DESC, seq LIMIT +?";
 
 /** Claiming jobs, and putting right what is met on the way. */
 export class Claims {
@@ -56,9 +56,10 @@ export class Claims {
   readonly #expired: Statement;
   readonly #due: Statement;
   readonly #othersLease: Statement;
-  readonly #ready: Statement;
-  readonly #claimFirst: Statement;
-  readonly #claimThese: Statement;
+  readonly #firstSeqs: Statement;
+  readonly #first: Statement;
+  readonly #these: Statement;
+  readonly #claim: Statement;
   readonly #steps: Statement;
 
   constructor(connection: Connection, moves: Moves) {
@@ -67,29 +68,29 @@ export class Claims {
     this.#moves = moves;
     this.#rates = new Rates(connection);
     this.#horizon = db.prepare(`
-      SELECT (SELECT min(run_at) FROM jobs WHERE phase = 0) AS run_at,
-        (SELECT min(expires_at) FROM jobs WHERE expires_at IS NOT NULL AND phase < 4) AS expires_at,
-        (SELECT min(lease_until) FROM jobs WHERE phase = 4) AS lease_until,
+      SELECT (SELECT min(run_at) FROM jobs WHERE phase = 2) AS run_at,
+        (SELECT min(expires_at) FROM jobs WHERE expires_at IS NOT NULL AND phase < 6) AS expires_at,
+        (SELECT min(lease_until) FROM jobs WHERE phase = 6) AS lease_until,
         EXISTS (SELECT 1 FROM paused) AS paused`);
     this.#paused = db.prepare("SELECT what FROM paused WHERE what = '*' OR what = '=' || ?");
     this.#lapsed = db.prepare(`
-      SELECT ${RUNNING_COLUMNS}, lapses, max_lapses FROM jobs WHERE phase = 4 AND lease_until <= ?
+      SELECT ${RUNNING_COLUMNS}, lapses, max_lapses FROM jobs WHERE phase = 6 AND lease_until <= ?
       ORDER BY lease_until LIMIT ${MAX_DUE}`);
     this.#lapse = db.prepare("UPDATE jobs SET lapses = lapses + 1 WHERE seq = ?");
     this.#expired = db.prepare(`
-      SELECT ${MOVABLE}, expires_at FROM jobs WHERE expires_at IS NOT NULL AND phase < 4 AND expires_at <= ?
+      SELECT ${MOVABLE}, expires_at FROM jobs WHERE expires_at IS NOT NULL AND phase < 6 AND expires_at <= ?
       ORDER BY expires_at LIMIT ${MAX_DUE}`);
     this.#due = db.prepare(`
-      SELECT seq, name, ckey FROM jobs WHERE phase = 0 AND run_at <= ? ORDER BY run_at, seq LIMIT ${MAX_DUE}`);
+      SELECT seq, name, ckey FROM jobs WHERE phase = 2 AND run_at <= ? ORDER BY run_at, seq LIMIT ${MAX_DUE}`);
     this.#othersLease = db.prepare(
-      "SELECT min(lease_until) AS lease_until FROM jobs WHERE phase = 4 AND worker <> ?",
+      "SELECT min(lease_until) AS lease_until FROM jobs WHERE phase = 6 AND worker <> ?",
     );
-    this.#ready = db.prepare(
-      "SELECT seq, priority FROM jobs WHERE phase = 1 AND name = ? ORDER BY priority DESC, seq LIMIT ?",
-    );
-    this.#claimFirst = db.prepare(`${CLAIMED}
-      WHERE seq IN (SELECT seq FROM jobs WHERE phase = 1 AND name = ? ORDER BY priority DESC, seq LIMIT ?) ${ANSWER}`);
-    this.#claimThese = db.prepare(`${CLAIMED} WHERE seq IN (SELECT value FROM json_each(?)) ${ANSWER}`);
+    this.#firstSeqs = db.prepare(`SELECT seq, priority ${FIRST}`);
+    this.#first = db.prepare(`SELECT ${ROW} ${FIRST}`);
+    this.#these = db.prepare(`SELECT ${ROW} FROM jobs WHERE seq IN (SELECT value FROM json_each(?))`);
+    this.#claim = db.prepare(`
+      UPDATE jobs SET phase = ${RUNNING}, attempt = attempt + 1, worker = ?, started_at = ?, lease_until = ?, lease_ms = ?
+      WHERE seq IN (SELECT value FROM json_each(?))`);
     this.#steps = db.prepare("SELECT name, value, at FROM steps WHERE seq = ? ORDER BY id");
   }
 
@@ -150,48 +151,56 @@ export class Claims {
   /** Takes what may be had: of each name as much as it has room for, of all the first by rank. */
   #take(names: readonly ClaimName[], rooms: readonly number[], limit: number): ClaimedRow[] {
     const { worker, wall, now, lease } = this.#connection;
+    const rows = this.#choose(names, rooms, limit);
+    if (rows.length === 0) return rows;
+    // One statement for all of them, without RETURNING: that builds a table for each of its runs.
+    const seqs = JSON.stringify(rows.map(({ seq }) => seq));
+    this.#claim.run(worker, wall, now + lease, lease, seqs);
+    return rows;
+  }
+
+  #choose(names: readonly ClaimName[], rooms: readonly number[], limit: number): ClaimedRow[] {
     const [first] = names;
     const [room = 0] = rooms;
     if (limit <= 0 || first === undefined) return [];
-    let rows: ClaimedRow[];
-    if (names.length === 1) {
-      if (room <= 0) return [];
-      rows = rowsOf<ClaimedRow>(this.#claimFirst, worker, wall, now + lease, lease, first.name, room);
-    } else {
-      const candidates = names.flatMap((name, at) => {
-        const most = rooms[at] ?? 0;
-        return most > 0 ? rowsOf<Candidate>(this.#ready, name.name, most) : [];
-      });
-      if (candidates.length === 0) return [];
-      const seqs = candidates
-        .toSorted(byRank)
-        .slice(0, limit)
-        .map(({ seq }) => seq);
-      rows = rowsOf<ClaimedRow>(this.#claimThese, worker, wall, now + lease, lease, JSON.stringify(seqs));
-    }
-    // The order in which SQLite tells what it changed is not promised.
-    return rows.length > 1 ? rows.toSorted(byRank) : rows;
+    if (names.length === 1) return room <= 0 ? [] : rowsOf<ClaimedRow>(this.#first, first.name, room);
+    const candidates = names.flatMap((name, at) => {
+      const most = rooms[at] ?? 0;
+      return most > 0 ? rowsOf<Candidate>(this.#firstSeqs, name.name, most) : [];
+    });
+    if (candidates.length === 0) return [];
+    const seqs = candidates
+      .toSorted(byRank)
+      .slice(0, limit)
+      .map(({ seq }) => seq);
+    return rowsOf<ClaimedRow>(this.#these, JSON.stringify(seqs)).toSorted(byRank);
   }
 
   #toJob(row: ClaimedRow): ClaimedJob {
     const { seq, schedule, cron } = row;
-    return given({
+    const attempt = row.attempt + 1;
+    const job = {
       id: String(seq),
-      token: row.attempt,
+      token: attempt,
       name: row.name,
       input: row.input,
-      key: row.key ?? undefined,
       priority: row.priority,
       createdAt: row.created_at,
-      attempt: row.attempt,
+      attempt,
       failures: row.failures,
       // Steps are of attempts before this one.
-      steps: row.attempt === 1 ? [] : rowsOf<StoredStep>(this.#steps, seq).map((step) => ({ ...step })),
+      steps: attempt === 1 ? [] : rowsOf<StoredStep>(this.#steps, seq).map((step) => ({ ...step })),
+      isCancelling: false,
+    };
+    // Most have neither: to leave out what is undefined costs more than all the rest of this.
+    if (row.key === null && schedule === null) return job;
+    return given({
+      ...job,
+      key: row.key ?? undefined,
       schedule:
         schedule === null || cron === null
           ? undefined
           : given({ name: schedule, expression: cron, timeZone: row.zone ?? undefined }),
-      isCancelling: false,
     });
   }
 

@@ -25,15 +25,16 @@ export class Enqueues {
     this.#connection = connection;
     this.#moves = moves;
     this.#plain = db.prepare(`
-      INSERT INTO jobs (seq, phase, name, priority, created_at, max_lapses, keep_ok, keep_bad, input)
-      VALUES (?, ${READY}, ?, ?, ?, ?, ?, ?, ?)`);
+      INSERT INTO jobs (seq, phase, name, priority, created_at, max_lapses, keep_ok, keep_bad, input, worker, started_at,
+        ended_at, gone_at, lease_until, lease_ms)
+      VALUES (?1, ${READY}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?4, ?4, ?4, ?10, ?11)`);
     this.#full = db.prepare(`
-      INSERT INTO jobs (seq, phase, name, priority, created_at, max_lapses, keep_ok, keep_bad, input,
-        run_at, expires_at, key, behind, ckey, most, schedule, cron, zone)
-      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
+      INSERT INTO jobs (seq, name, priority, created_at, max_lapses, keep_ok, keep_bad, input, worker, started_at,
+        ended_at, gone_at, lease_until, lease_ms, phase, run_at, expires_at, key, behind, ckey, most, schedule, cron, zone)
+      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?4, ?4, ?4, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)`);
     this.#findHolder = db.prepare(`
       SELECT ${MOVABLE}, behind FROM jobs
-      WHERE name = ? AND key = ? AND key IS NOT NULL AND phase < 5 AND replaced = 0`);
+      WHERE name = ? AND key = ? AND key IS NOT NULL AND phase < 7 AND replaced = 0`);
     this.#replaceRunning = db.prepare(
       "UPDATE jobs SET replaced = 1, cancel = coalesce(cancel, ?) WHERE seq = ?",
     );
@@ -78,6 +79,9 @@ export class Enqueues {
       succeeded === Infinity ? null : Math.ceil(succeeded),
       failed === Infinity ? null : Math.ceil(failed),
       job.input,
+      connection.worker,
+      connection.now,
+      connection.lease,
     );
     connection.count(job.name, "queued", 1);
     connection.changes.jobs = true;
@@ -98,8 +102,6 @@ export class Enqueues {
     const seq = connection.nextSeq();
     this.#full.run(
       seq,
-      // One that waits for its place is not seen before it has entered: its phase is set then.
-      phase === HELD ? DELAYED : phase,
       name,
       job.priority,
       connection.wall,
@@ -107,6 +109,11 @@ export class Enqueues {
       succeeded === Infinity ? null : Math.ceil(succeeded),
       failed === Infinity ? null : Math.ceil(failed),
       job.input,
+      connection.worker,
+      connection.now,
+      connection.lease,
+      // One that waits for its place is not seen before it has entered: its phase is set then.
+      phase === HELD ? DELAYED : phase,
       isDelayed ? Math.ceil(job.runAt) : null,
       job.expiresAt === undefined ? null : Math.ceil(job.expiresAt),
       job.key ?? null,

@@ -15,7 +15,7 @@ const MAX_LINES = 200;
  * not, and then it ends within its length, like any other. Parameters: seq, token, now, now.
  */
 export const ALIVE =
-  "seq = ? AND attempt = ? AND phase = 4 AND lease_until > ? AND lease_until - lease_ms <= ?";
+  "seq = ? AND attempt = ? AND phase = 6 AND lease_until > ? AND lease_until - lease_ms <= ?";
 
 /** The number of a job; undefined where the id is none of ours. */
 export function seqOf(id: string): number | undefined {
@@ -35,9 +35,7 @@ export class Leases {
   constructor(connection: Connection) {
     const { db } = connection;
     this.#connection = connection;
-    this.#renew = db.prepare(
-      `UPDATE jobs SET lease_until = ?, lease_ms = ? WHERE ${ALIVE} RETURNING cancel IS NOT NULL AS cancelling`,
-    );
+    this.#renew = db.prepare(`UPDATE jobs SET lease_until = ?, lease_ms = ? WHERE seq = ?`);
     this.#check = db.prepare(`SELECT cancel IS NOT NULL AS cancelling FROM jobs WHERE ${ALIVE}`);
     this.#addStep = db.prepare(
       "INSERT INTO steps (seq, name, at, value) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -51,9 +49,11 @@ export class Leases {
 
   renew(leases: readonly Lease[]): LeaseState[] {
     const { now, lease } = this.#connection;
-    return leases.map(({ id, token }) =>
-      this.#stateOf(rowOf(this.#renew, now + lease, lease, seqOf(id) ?? 0, token, now, now)),
-    );
+    return leases.map((held) => {
+      const row = this.#find(held);
+      if (row !== undefined) this.#renew.run(now + lease, lease, Number(held.id));
+      return this.#stateOf(row);
+    });
   }
 
   check(leases: readonly Lease[]): LeaseState[] {

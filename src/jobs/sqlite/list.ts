@@ -7,11 +7,11 @@ import { SUMMARY, type SummaryRow, toSummary } from "./rows.ts";
 type Query = JobQuery & { readonly limit: number };
 
 const phases: Readonly<Record<JobState, string>> = {
-  queued: "phase < 4",
-  running: "phase = 4",
-  succeeded: "phase = 5",
-  failed: "phase > 5 AND phase = 6",
-  cancelled: "phase > 5 AND phase = 7",
+  queued: "phase < 6",
+  running: "phase = 6",
+  succeeded: "phase = 7",
+  failed: "phase > 7 AND phase = 8",
+  cancelled: "phase > 7 AND phase = 9",
 };
 
 /** How many rows are looked at in one go: a rare name among millions must not hold the event loop. */
@@ -73,7 +73,7 @@ function look(query: Query, { db }: Connection, progress: Progress): void {
   const missing = limit + 1 - progress.rows.length;
   const found = rowsOf<SummaryRow>(
     db.prepare(
-      `SELECT ${SUMMARY} FROM jobs WHERE ${narrow.join(" AND ")} ORDER BY seq DESC LIMIT ${missing}`,
+      `SELECT ${SUMMARY} FROM jobs ${state === "running" && key === undefined && schedule === undefined ? "INDEXED BY jobs_running" : ""} WHERE ${narrow.join(" AND ")} ORDER BY seq DESC LIMIT ${missing}`,
     ),
     ...values,
   );

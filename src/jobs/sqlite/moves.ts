@@ -59,7 +59,7 @@ export class Moves {
     this.#end = db.prepare(`
       UPDATE jobs SET phase = ?, ended_at = ?, gone_at = ? + keep_bad, error = coalesce(?, error), run_at = NULL,
         behind = NULL WHERE seq = ?`);
-    this.#findBehind = db.prepare("SELECT seq, name, ckey, run_at FROM jobs WHERE behind = ? AND phase = 3");
+    this.#findBehind = db.prepare("SELECT seq, name, ckey, run_at FROM jobs WHERE behind = ? AND phase = 5");
     this.#addAttempt = db.prepare(`
       INSERT INTO attempts (seq, attempt, worker, started_at, ended_at, end, error, awaiting)
       VALUES (?, ?, ?, ?, ?, ?, ?, ?)`);

@@ -84,7 +84,7 @@ function prepare(db: Database, { engine, maxPages }: OpenOptions, clock: EngineC
  * and its worker is gone: it ends now. Only an opening can meet such: no process outlives its machine.
  */
 function endOldLeases(db: Database, now: number): void {
-  const old = "phase = 4 AND lease_until - lease_ms > ?";
+  const old = "phase = 6 AND lease_until - lease_ms > ?";
   if (db.prepare(`SELECT 1 FROM jobs WHERE ${old} LIMIT 1`).get(now) === undefined) return;
   db.prepare(`UPDATE jobs SET lease_until = ? WHERE ${old}`).run(now, now);
 }

@@ -2,21 +2,22 @@ import type { JobState } from "../record.ts";
 
 /*
  * Where a job is, finer than its state. The partial indexes of the schema are made for these numbers, and statements
- * name them as literals: SQLite takes a partial index only where it can see that it fits.
+ * name them as literals: SQLite takes a partial index only where it can see that it fits. They begin at 2, because 0 and 1
+ * take no room in a row, and a row that grows may have to move.
  */
 
 /** Queued, and not due yet. */
-export const DELAYED = 0;
+export const DELAYED = 2;
 /** Queued, and may be claimed. */
-export const READY = 1;
+export const READY = 3;
 /** Queued, and waits for a place of its concurrency key. */
-export const HELD = 2;
+export const HELD = 4;
 /** Queued, and waits for the end of the running job that it replaces. */
-export const BEHIND = 3;
-export const RUNNING = 4;
-export const SUCCEEDED = 5;
-export const FAILED = 6;
-export const CANCELLED = 7;
+export const BEHIND = 5;
+export const RUNNING = 6;
+export const SUCCEEDED = 7;
+export const FAILED = 8;
+export const CANCELLED = 9;
 
 const ends = ["succeeded", "failed", "cancelled"] as const;
 

@@ -49,11 +49,11 @@ export class Places {
     this.#resize = db.prepare("UPDATE places SET most = ? WHERE name = ? AND ckey = ?");
     this.#drop = db.prepare("DELETE FROM places WHERE name = ? AND ckey = ? AND open <= 0");
     this.#bestHeld = db.prepare(`
-      SELECT seq, priority FROM jobs WHERE name = ? AND ckey = ? AND phase = 2
-        AND ckey IS NOT NULL AND phase IN (1, 2) ORDER BY priority DESC, seq LIMIT 1`);
+      SELECT seq, priority FROM jobs WHERE name = ? AND ckey = ? AND phase = 4
+        AND ckey IS NOT NULL AND phase IN (3, 4) ORDER BY priority DESC, seq LIMIT 1`);
     this.#worstReady = db.prepare(`
-      SELECT seq, priority FROM jobs WHERE name = ? AND ckey = ? AND phase = 1
-        AND ckey IS NOT NULL AND phase IN (1, 2) ORDER BY priority, seq DESC LIMIT 1`);
+      SELECT seq, priority FROM jobs WHERE name = ? AND ckey = ? AND phase = 3
+        AND ckey IS NOT NULL AND phase IN (3, 4) ORDER BY priority, seq DESC LIMIT 1`);
     this.#setPhase = db.prepare("UPDATE jobs SET phase = ? WHERE seq = ?");
   }
 

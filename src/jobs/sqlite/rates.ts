@@ -21,7 +21,7 @@ export class Rates {
     this.#connection = connection;
     this.#count = db.prepare("SELECT count(*) AS n FROM starts WHERE name = ? AND at > ? AND at <= ?");
     this.#blocking = db.prepare(
-      "SELECT at FROM starts WHERE name = ? AND at > ? AND at <= ? ORDER BY at LIMIT 1 OFFSET ?",
+      "SELECT at FROM starts WHERE name = ? AND at > ? AND at <= ? ORDER BY at LIMIT 1 OFFSET +?",
     );
     this.#trim = db.prepare("DELETE FROM starts WHERE name = ? AND (at <= ? OR at > ?)");
     this.#add = db.prepare("INSERT INTO starts (name, at) VALUES (?, ?)");

@@ -57,11 +57,11 @@ export class Lookups {
     this.#counts = db.prepare("SELECT name, queued, running, succeeded, failed, cancelled FROM counts");
     this.#paused = db.prepare("SELECT what FROM paused");
     this.#firstReady = db.prepare(`
-      SELECT priority, created_at FROM jobs WHERE phase = 1 AND name = ? AND priority < ?
+      SELECT priority, created_at FROM jobs WHERE phase = 3 AND name = ? AND priority < ?
       ORDER BY priority DESC, seq LIMIT 1`);
     this.#due = db.prepare(`
       SELECT name, min(created_at) AS created_at
-      FROM (SELECT name, created_at FROM jobs WHERE phase = 0 AND run_at <= ? ORDER BY run_at LIMIT ${MAX_DUE})
+      FROM (SELECT name, created_at FROM jobs WHERE phase = 2 AND run_at <= ? ORDER BY run_at LIMIT ${MAX_DUE})
       GROUP BY name`);
   }
 

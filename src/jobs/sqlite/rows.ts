@@ -19,10 +19,10 @@ export interface SummaryRow {
   readonly attempt: number;
   readonly failures: number;
   readonly lapses: number;
-  readonly worker: string | null;
-  readonly started_at: number | null;
+  readonly worker: string;
+  readonly started_at: number;
   readonly cancel: string | null;
-  readonly ended_at: number | null;
+  readonly ended_at: number;
   readonly error: string | null;
   readonly progress: string | null;
 }
@@ -51,13 +51,13 @@ export function toSummary(row: SummaryRow): JobSummary {
     createdAt: row.created_at,
     runAt: row.run_at ?? undefined,
     expiresAt: row.expires_at ?? undefined,
-    startedAt: row.started_at ?? undefined,
-    endedAt: row.ended_at ?? undefined,
+    startedAt: row.attempt > 0 ? row.started_at : undefined,
+    endedAt: row.phase > RUNNING ? row.ended_at : undefined,
     attempt: row.attempt,
     failures: row.failures,
     lapses: row.lapses,
     isCancelling: row.phase === RUNNING && row.cancel !== null,
-    worker: row.phase === RUNNING ? (row.worker ?? undefined) : undefined,
+    worker: row.phase === RUNNING ? row.worker : undefined,
     error: fromText<ErrorInfo>(row.error),
     progress: fromText<Progress>(row.progress),
     schedule: row.schedule ?? undefined,
@@ -67,9 +67,8 @@ export function toSummary(row: SummaryRow): JobSummary {
 /** The attempt that stands in the row of its job: the one that runs, or the one that succeeded. */
 export function rowAttempt(row: SummaryRow): JobAttempt | undefined {
   const { attempt, worker, started_at, ended_at, phase } = row;
-  if (worker === null || started_at === null) return undefined;
   if (phase === RUNNING) return { attempt, worker, startedAt: started_at };
-  if (phase !== SUCCEEDED || ended_at === null) return undefined;
+  if (phase !== SUCCEEDED) return undefined;
   return { attempt, worker, startedAt: started_at, endedAt: ended_at, end: "succeeded" };
 }
 

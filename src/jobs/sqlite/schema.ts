@@ -9,7 +9,9 @@ const APPLICATION_ID = 0x48464a31;
  * changed: a change is a new one at the end.
  *
  * A job is one row, which its success writes three times: at its enqueue, its claim, its end. So what every job has
- * stands in the row, the running attempt included; what only some have stands in tables of their own. The indexes hold
+ * stands in the row, the running attempt included; what only some have stands in tables of their own. The columns that a
+ * claim and an end write are filled from the start with what is as long: a row that does not grow is written in its
+ * place, and one that grows, in a page that is full, costs several times as much. The indexes hold
  * only those jobs that they are for, so that a claim costs the same whether a thousand jobs have ended or a million.
  * `phase` is explained in phases.ts.
  */
@@ -37,27 +39,27 @@ const migrations: readonly string[] = [
     attempt INTEGER NOT NULL DEFAULT 0, -- how many have begun; is the token of the newest claim, too
     failures INTEGER NOT NULL DEFAULT 0,
     lapses INTEGER NOT NULL DEFAULT 0,
-    worker TEXT,                      -- of the newest attempt, as started_at
-    started_at INTEGER,
-    lease_until INTEGER,              -- ms on the monotonic clock of the machine
-    lease_ms INTEGER,                 -- how long that lease was when it was given
+    worker TEXT NOT NULL,             -- of the newest attempt; before the first: who stored it
+    started_at INTEGER NOT NULL,      -- of the newest attempt; before the first: when it was stored
+    lease_until INTEGER NOT NULL,     -- ms on the monotonic clock of the machine; of no meaning where it does not run
+    lease_ms INTEGER NOT NULL,        -- how long that lease was when it was given
     cancel TEXT,                      -- JSON: why it is asked to stop
-    ended_at INTEGER,
-    gone_at INTEGER,                  -- when it may be removed
+    ended_at INTEGER NOT NULL,        -- of no meaning where it has not ended
+    gone_at INTEGER,                  -- the same: when it may be removed; absent: never
     error TEXT,                       -- JSON
     progress TEXT,                    -- JSON
     result TEXT,                      -- JSON
     input TEXT NOT NULL               -- JSON; last, as it may be long
   ) STRICT;
-  CREATE INDEX jobs_ready ON jobs (name, priority DESC, seq) WHERE phase = 1;
-  CREATE INDEX jobs_delayed ON jobs (run_at) WHERE phase = 0;
-  CREATE INDEX jobs_behind ON jobs (behind) WHERE phase = 3;
-  CREATE INDEX jobs_running ON jobs (lease_until, worker) WHERE phase = 4;
-  CREATE INDEX jobs_keyed ON jobs (name, ckey, phase, priority DESC, seq) WHERE ckey IS NOT NULL AND phase IN (1, 2);
-  CREATE UNIQUE INDEX jobs_unique ON jobs (name, key) WHERE key IS NOT NULL AND phase < 5 AND replaced = 0;
-  CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE expires_at IS NOT NULL AND phase < 4;
-  CREATE INDEX jobs_gone ON jobs (gone_at) WHERE gone_at IS NOT NULL;
-  CREATE INDEX jobs_bad ON jobs (phase, seq) WHERE phase > 5;
+  CREATE INDEX jobs_ready ON jobs (name, priority DESC, seq) WHERE phase = 3;
+  CREATE INDEX jobs_delayed ON jobs (run_at) WHERE phase = 2;
+  CREATE INDEX jobs_behind ON jobs (behind) WHERE phase = 5;
+  CREATE INDEX jobs_running ON jobs (lease_until, worker) WHERE phase = 6;
+  CREATE INDEX jobs_keyed ON jobs (name, ckey, phase, priority DESC, seq) WHERE ckey IS NOT NULL AND phase IN (3, 4);
+  CREATE UNIQUE INDEX jobs_unique ON jobs (name, key) WHERE key IS NOT NULL AND phase < 7 AND replaced = 0;
+  CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE expires_at IS NOT NULL AND phase < 6;
+  CREATE INDEX jobs_gone ON jobs (gone_at) WHERE phase > 6 AND gone_at IS NOT NULL;
+  CREATE INDEX jobs_bad ON jobs (phase, seq) WHERE phase > 7;
   CREATE INDEX jobs_by_key ON jobs (key, seq) WHERE key IS NOT NULL;
   CREATE INDEX jobs_by_schedule ON jobs (schedule, seq) WHERE schedule IS NOT NULL;
 

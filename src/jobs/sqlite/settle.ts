@@ -4,7 +4,7 @@ import { rowOf, type Statement } from "./driver.ts";
 import type { Enqueues } from "./enqueue.ts";
 import { ALIVE, type Leases, seqOf } from "./leases.ts";
 import { MOVABLE, type Movable, type Moves, RUNNING_COLUMNS, type Running, toText } from "./moves.ts";
-import { CANCELLED, FAILED, RUNNING, SUCCEEDED } from "./phases.ts";
+import { CANCELLED, FAILED, SUCCEEDED } from "./phases.ts";
 
 /** Ending attempts. */
 export class Settlements {
@@ -12,6 +12,7 @@ export class Settlements {
   readonly #moves: Moves;
   readonly #enqueues: Enqueues;
   readonly #leases: Leases;
+  readonly #findMovable: Statement;
   readonly #succeed: Statement;
   readonly #find: Statement;
   readonly #fail: Statement;
@@ -22,9 +23,11 @@ export class Settlements {
     this.#moves = moves;
     this.#enqueues = enqueues;
     this.#leases = leases;
-    this.#succeed = db.prepare(`
-      UPDATE jobs SET phase = ${SUCCEEDED}, ended_at = ?, gone_at = ? + keep_ok, result = ? WHERE ${ALIVE}
-      RETURNING ${MOVABLE}`);
+    this.#findMovable = db.prepare(`SELECT ${MOVABLE} FROM jobs WHERE ${ALIVE}`);
+    // Not with RETURNING, which would tell the same: it builds a table for each of its runs, and takes twice as long.
+    this.#succeed = db.prepare(
+      `UPDATE jobs SET phase = ${SUCCEEDED}, ended_at = ?1, gone_at = ?1 + keep_ok, result = ?2 WHERE seq = ?3`,
+    );
     this.#find = db.prepare(`SELECT ${RUNNING_COLUMNS} FROM jobs WHERE ${ALIVE}`);
     this.#fail = db.prepare(
       "UPDATE jobs SET failures = failures + 1, error = coalesce(?, error) WHERE seq = ?",
@@ -55,14 +58,15 @@ export class Settlements {
     return true;
   }
 
-  /** The way that most take: one statement. */
+  /** The way that most take. */
   #succeedAt(seq: number, { token, result }: Settlement): boolean {
     const { now, wall } = this.#connection;
-    const job = rowOf<Movable>(this.#succeed, wall, wall, result ?? null, seq, token, now, now);
+    const job = rowOf<Movable>(this.#findMovable, seq, token, now, now);
     if (job === undefined) return false;
+    this.#succeed.run(wall, result ?? null, seq);
     this.#connection.count(job.name, "running", -1);
     this.#connection.count(job.name, "succeeded", 1);
-    this.#moves.afterEnd({ ...job, phase: RUNNING });
+    this.#moves.afterEnd(job);
     return true;
   }
 
