@@ -90,7 +90,7 @@ export class Claims {
     this.#these = db.prepare(`SELECT ${ROW} FROM jobs WHERE seq IN (SELECT value FROM json_each(?))`);
     this.#claim = db.prepare(`
       UPDATE jobs SET phase = ${RUNNING}, attempt = attempt + 1, worker = ?, started_at = ?, lease_until = ?, lease_ms = ?
-      WHERE seq IN (SELECT value FROM json_each(?))`);
+      WHERE seq = ?`);
     this.#steps = db.prepare("SELECT name, value, at FROM steps WHERE seq = ? ORDER BY id");
   }
 
@@ -152,10 +152,8 @@ export class Claims {
   #take(names: readonly ClaimName[], rooms: readonly number[], limit: number): ClaimedRow[] {
     const { worker, wall, now, lease } = this.#connection;
     const rows = this.#choose(names, rooms, limit);
-    if (rows.length === 0) return rows;
-    // One statement for all of them, without RETURNING: that builds a table for each of its runs.
-    const seqs = JSON.stringify(rows.map(({ seq }) => seq));
-    this.#claim.run(worker, wall, now + lease, lease, seqs);
+    // One by one: a statement for all, with RETURNING or a list of seqs, builds a table for each of its runs.
+    for (const { seq } of rows) this.#claim.run(worker, wall, now + lease, lease, seq);
     return rows;
   }
 

@@ -72,7 +72,7 @@ export class Connection {
   }
 
   commit(): void {
-    for (const [name, by] of this.#counts) this.#count.run(name, ...by);
+    this.writeCounts();
     if (this.#next !== undefined && this.#next !== this.#firstNext) this.#writeNext.run(this.#next);
     this.#commit.run();
     this.#forget();
@@ -110,6 +110,12 @@ export class Connection {
     if (counts === undefined) this.#counts.set(name, (counts = [0, 0, 0, 0, 0]));
     const at = states.indexOf(state);
     counts[at] = (counts[at] ?? 0) + by;
+  }
+
+  /** Writes what was counted so far: once for a transaction, but where it is read within. */
+  writeCounts(): void {
+    for (const [name, by] of this.#counts) this.#count.run(name, ...by);
+    this.#counts.clear();
   }
 
   #forget(): void {

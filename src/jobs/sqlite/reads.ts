@@ -101,6 +101,7 @@ export class Lookups {
   }
 
   stats(): JobStats {
+    this.#connection.writeCounts();
     const paused = new Set(rowsOf<{ what: string }>(this.#paused).map(({ what }) => what));
     const areAllPaused = paused.delete("*");
     const due = new Map(
