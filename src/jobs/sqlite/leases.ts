@@ -78,7 +78,9 @@ export class Leases {
     if (progress !== undefined) this.#setProgress.run(toText(progress), seq);
     if (log.length === 0) return;
     const lines: readonly JobLogLine[] = log.slice(-MAX_LINES);
-    for (const { at, attempt, text } of lines) this.#addLine.run(seq, Math.floor(at), attempt, text);
+    // As JSON: a line may be cut within a character, and SQLite's text holds whole ones only.
+    for (const { at, attempt, text } of lines)
+      this.#addLine.run(seq, Math.floor(at), attempt, JSON.stringify(text));
     this.#trimLog.run(seq);
   }
 

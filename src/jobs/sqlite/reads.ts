@@ -83,7 +83,11 @@ export class Lookups {
       steps: rowsOf<{ name: string; at: number; value: string }>(this.#steps, seq).map(
         ({ name, at, value }) => ({ name, at, value: JSON.parse(value) as unknown }),
       ),
-      log: rowsOf<JobLogLine>(this.#log, seq).map(({ at, attempt, text }) => ({ at, attempt, text })),
+      log: rowsOf<JobLogLine>(this.#log, seq).map(({ at, attempt, text }) => ({
+        at,
+        attempt,
+        text: JSON.parse(text) as string,
+      })),
     }) as JobRecord;
   }
 

@@ -77,7 +77,7 @@ const migrations: readonly string[] = [
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE steps (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, value TEXT NOT NULL) STRICT;
   CREATE UNIQUE INDEX steps_unique ON steps (seq, name);
-  CREATE TABLE logs (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL, attempt INTEGER NOT NULL, text TEXT NOT NULL) STRICT;
+  CREATE TABLE logs (id INTEGER PRIMARY KEY, seq INTEGER NOT NULL, at INTEGER NOT NULL, attempt INTEGER NOT NULL, text TEXT NOT NULL) STRICT; -- text: JSON
   CREATE INDEX logs_by_job ON logs (seq, id);
 
   -- Concurrency keys that have unfinished jobs. taken: of these, how many are ready or running.
