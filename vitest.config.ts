@@ -39,6 +39,7 @@ export default defineConfig({
       { find: /^holdfast\/inspect$/, replacement: source("inspect/index.ts") },
       { find: /^holdfast\/jobs$/, replacement: source("jobs/index.ts") },
       { find: /^holdfast\/jobs\/conformance$/, replacement: source("jobs/conformance/index.ts") },
+      { find: /^holdfast\/jobs\/sqlite$/, replacement: source("jobs/sqlite/index.ts") },
       { find: /^holdfast\/testing$/, replacement: source("testing/index.ts") },
     ],
   },

@@ -44,7 +44,7 @@ function harness(options: SqliteOptions): EngineHarness {
   };
 }
 
-describe.each(["full", "normal"] as const)("durability %s", (durability) => {
+describe.concurrent.each(["full", "normal"] as const)("durability %s", (durability) => {
   const on = harness({ durability });
   for (const { name, group, skip, run } of engineCases(on))
     test.skipIf(skip !== undefined)(
