@@ -34,7 +34,7 @@ async function stage({ engine, folder, lease }: Place): Promise<Stage> {
   };
 }
 
-const enqueue = async (queue: Queue, job: Job<unknown>): Promise<string> =>
+const enqueue = async (queue: Queue, job: Job): Promise<string> =>
   (await queue.enqueue(job, null)).id;
 
 /** Stopped past its lease, it can store nothing any more: neither a step nor a completion. */
@@ -48,9 +48,9 @@ export async function stopped(place: Place): Promise<void> {
   await oracle.untilHeard("start", { by: other.by, id, attempt: 2 });
   one.process.kill("SIGCONT");
   one.tell("go");
-  const { text } = await oracle.untilHeard("refused", { by: one.by, id });
+  const refused = await oracle.untilHeard("refused", { by: one.by, id });
   // By the store, or before it was asked, for the worker has found out by itself.
-  expect(["HF_LEASE_LOST", "ABORT_ERR"]).toContain(text);
+  expect(["HF_LEASE_LOST", "ABORT_ERR"]).toContain(refused.text);
   await oracle.untilHeard("lost", { by: one.by, id });
   expect(await queue.get(id)).toMatchObject({ state: "running", steps: [{ name: "one" }] });
   other.tell("go");
