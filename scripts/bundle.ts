@@ -26,6 +26,8 @@ const commandLine: BuildOptions = {
   format: "cjs",
   minifySyntax: true,
   minifyWhitespace: true,
+  // What the user has installed, or has not: asked for when it is used.
+  external: ["pg-boss", "pg"],
   define: { "import.meta.url": "here" },
   banner: { js: '"use strict";const here = require("node:url").pathToFileURL(__filename).href;' },
 };

@@ -47,9 +47,14 @@ function verbsOf(program: Command): Verb[] {
         does: description,
         choices: argChoices ?? [],
       })),
-      choices: isProcess ? undefined : (first?.argChoices ?? (command.name() === "help" ? others : [])),
+      choices: isProcess ? undefined : (first?.argChoices ?? wordsAfter(command, others)),
     };
   });
+}
+
+/** What may come first after a verb that takes no process: one of all verbs, or of its own. */
+function wordsAfter(command: Command, verbs: readonly string[]): readonly string[] {
+  return command.name() === "help" ? verbs : command.commands.map((one) => one.name());
 }
 
 /** What a shell asks for the processes that there are. */

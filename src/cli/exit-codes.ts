@@ -46,6 +46,18 @@ export const failures = {
   HF_TASK_ABANDONED: 18,
   /** Its Node cannot be told to collect garbage. */
   HF_NO_GC: 20,
+  HF_JOB_UNKNOWN: 21,
+  /** The job is not in a state in which that can be done to it. */
+  HF_JOB_STATE: 22,
+  /** The store of jobs, in turn: is not there, is another one's, is damaged, may not be written, is held, is full. */
+  HF_ENGINE_UNAVAILABLE: 23,
+  HF_ENGINE_SCHEMA: 24,
+  HF_ENGINE_CORRUPT: 25,
+  HF_ENGINE_READONLY: 26,
+  HF_ENGINE_BUSY: 27,
+  HF_ENGINE_FULL: 28,
+  HF_ENGINE_UNSURE: 29,
+  HF_ENGINE_FAILED: 30,
 } as const;
 
 /** Of an error that has such a code: how the command line ends; of others undefined. */

@@ -61,6 +61,14 @@ const WANTS: readonly (readonly [want: string, verbs: readonly (readonly [verb: 
       ],
     ],
     [
+      "What became of the work?",
+      [
+        ["jobs stats courier.db", "by name: what waits, runs, has ended"],
+        ["jobs dead courier.db", "what has failed for good, and why"],
+        ["jobs retry courier.db 184", "one of them once more"],
+      ],
+    ],
+    [
       "Make it stop.",
       [
         ["cancel courier 4102", "one task; waits until it has cleaned up"],

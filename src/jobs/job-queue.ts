@@ -22,6 +22,7 @@ import type { JobPage, JobQuery, JobRecord, JobStats } from "./record.ts";
 import { keyOf, Schedules } from "./schedules.ts";
 import type { OwnSchedule } from "./schedules.ts";
 import type { Trouble } from "./trouble.ts";
+import { whyNoRetry } from "./visit.ts";
 import { resultOf, Waiting } from "./waiting.ts";
 import { Worker } from "./worker.ts";
 
@@ -188,13 +189,7 @@ export class JobQueue implements Queue {
     this.#refuseClosed("retry");
     const isQueued = await this.#parts.store.retry(toName(id, "id"), fromStart);
     const record = await this.#record(id);
-    if (isQueued !== true) {
-      const why =
-        record.state === "queued" || record.state === "running" || record.state === "succeeded"
-          ? `is ${record.state}: only what failed or was cancelled can be retried`
-          : "cannot be retried: another unfinished job has its key";
-      throw new JobStateError(record.name, id, why);
-    }
+    if (isQueued !== true) throw new JobStateError(record.name, id, whyNoRetry(record.state));
     this.#wakeWorker(record.name);
     return record;
   }

@@ -6,15 +6,15 @@ import { holdfast } from "./run.ts";
 import { Place } from "./seen.ts";
 
 const VERBS = [
-  "ps", "tree", "tasks", "findings", "check", "stats", "events", "top", "dump", "last", "run", "cancel", "drain",
-  "help", "completion",
+  "ps", "tree", "tasks", "findings", "check", "stats", "events", "top", "dump", "last", "jobs", "run", "cancel",
+  "drain", "help", "completion",
 ]; // prettier-ignore
 
 describe("help", () => {
   test("teaches by what one wants, in 80 columns, and names every verb that looks or acts", async () => {
     const { code, stdout } = await holdfast(["help"]);
     expect(code).toBe(0);
-    for (const verb of VERBS.slice(0, 13)) expect(stdout).toMatch(new RegExp(`^ {2}${verb}\\b`, "m"));
+    for (const verb of VERBS.slice(0, 14)) expect(stdout).toMatch(new RegExp(`^ {2}${verb}\\b`, "m"));
     for (const line of stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 

@@ -150,6 +150,7 @@ const hooks = `data:text/javascript,${encodeURIComponent(`
     holdfast: `file://${root}src/index.ts`,
     "holdfast/fastify": `file://${root}src/adapters/fastify.ts`,
     "holdfast/inspect": `file://${root}src/inspect/index.ts`,
+    "holdfast/jobs": `file://${root}src/jobs/index.ts`,
     "holdfast/jobs/conformance": `file://${root}src/jobs/conformance/index.ts`,
     "holdfast/jobs/sqlite": `file://${root}src/jobs/sqlite/index.ts`,
     "holdfast/testing": `file://${root}src/testing/index.ts`,
