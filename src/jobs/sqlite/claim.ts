@@ -54,6 +54,7 @@ export class Claims {
   readonly #lapsed: Statement;
   readonly #lapse: Statement;
   readonly #expired: Statement;
+  readonly #find: Statement;
   readonly #due: Statement;
   readonly #othersLease: Statement;
   readonly #firstSeqs: Statement;
@@ -78,8 +79,9 @@ export class Claims {
       ORDER BY lease_until LIMIT ${MAX_DUE}`);
     this.#lapse = db.prepare("UPDATE jobs SET lapses = lapses + 1 WHERE seq = ?");
     this.#expired = db.prepare(`
-      SELECT ${MOVABLE}, expires_at FROM jobs WHERE expires_at IS NOT NULL AND phase < 6 AND expires_at <= ?
+      SELECT seq, expires_at FROM jobs WHERE expires_at IS NOT NULL AND phase < 6 AND expires_at <= ?
       ORDER BY expires_at LIMIT ${MAX_DUE}`);
+    this.#find = db.prepare(`SELECT ${MOVABLE} FROM jobs WHERE seq = ?`);
     this.#due = db.prepare(`
       SELECT seq, name, ckey FROM jobs WHERE phase = 2 AND run_at <= ? ORDER BY run_at, seq LIMIT ${MAX_DUE}`);
     this.#othersLease = db.prepare(
@@ -225,8 +227,12 @@ export class Claims {
 
   /** Ends what has expired. True where there may be more of it. */
   #expire(): boolean {
-    const expired = rowsOf<Movable & { expires_at: number }>(this.#expired, this.#connection.wall);
-    for (const job of expired) this.#moves.end(job, FAILED, JSON.stringify(expiredInfo(job.expires_at)));
+    const expired = rowsOf<{ seq: number; expires_at: number }>(this.#expired, this.#connection.wall);
+    for (const { seq, expires_at } of expired) {
+      // Looked up one by one: the end of the one before may have made this one ready.
+      const job = rowOf<Movable>(this.#find, seq);
+      if (job !== undefined) this.#moves.end(job, FAILED, JSON.stringify(expiredInfo(expires_at)));
+    }
     return expired.length === MAX_DUE;
   }
 }
