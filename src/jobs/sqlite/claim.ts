@@ -10,6 +10,9 @@ import { Rates } from "./rates.ts";
 /** How much that is due is put right by one claim: the rest by the next, which is to come at once. */
 const MAX_DUE = 1000;
 
+/** Names of so many claimed jobs are kept: those of lost ones are forgotten with all others. */
+const MAX_CLAIMED = 10_000;
+
 /** What time changes next. */
 interface Horizon {
   readonly run_at: number | null;
@@ -116,7 +119,10 @@ export class Claims {
       return Math.min(limit, name.limit, room);
     });
     const rows = this.#take(open, rooms, limit);
+    const { claimed } = this.#connection;
+    if (claimed.size > MAX_CLAIMED) claimed.clear();
     for (const row of rows) {
+      claimed.set(row.seq, row.name);
       this.#connection.count(row.name, "queued", -1);
       this.#connection.count(row.name, "running", 1);
     }

@@ -29,6 +29,8 @@ export class Connection {
   /** `now`, rounded up. */
   nowUp = 0;
   changes: Changes = unchanged();
+  /** Names of jobs that were claimed here, so that their success need not look for it. Not all are kept. */
+  readonly claimed = new Map<number, string>();
   readonly #clock: EngineContext["clock"];
   readonly #counts = new Map<string, number[]>();
   /** Undefined: not read in this transaction. */
@@ -80,6 +82,8 @@ export class Connection {
 
   rollback(): void {
     this.#forget();
+    // Their numbers may be given to others.
+    this.claimed.clear();
     try {
       this.db.exec("ROLLBACK");
     } catch (error) {
