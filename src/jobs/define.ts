@@ -1,5 +1,6 @@
 import { badOption, toCount, toFunction, toMs, toName } from "../core/duration.ts";
-import type { Backoff, Duration, RetryPolicy } from "../core/index.ts";
+import { given } from "../core/given.ts";
+import type { Backoff, Duration, RetryPolicy, SpawnOptions } from "../core/index.ts";
 import { toRetry } from "../core/restart.ts";
 import type { Retry } from "../core/restart.ts";
 import type { Keep } from "./engine.ts";
@@ -77,8 +78,8 @@ export interface JobSettings {
   readonly schema: StandardSchema | undefined;
   readonly run: JobRun<unknown, unknown>;
   readonly retry: Retry;
-  readonly timeout: Duration | undefined;
-  readonly grace: Duration | undefined;
+  /** What the task of each attempt is spawned with, besides its attributes. */
+  readonly task: Pick<SpawnOptions, "timeout" | "grace">;
   readonly expires: number | undefined;
   readonly priority: number;
   readonly concurrency: number;
@@ -156,8 +157,7 @@ function toSettings(
     schema: input,
     run: toFunction(run, "run") as JobRun<unknown, unknown>,
     retry: toRetry({ ...BACKOFF, attempts: DEFAULT_ATTEMPTS, ...options.retry }),
-    timeout,
-    grace,
+    task: given({ timeout, grace }),
     expires: expires === undefined ? undefined : toMs(expires, "expires"),
     priority: priority === undefined ? 0 : toPriority(priority),
     concurrency: toBound(options.concurrency, "concurrency"),

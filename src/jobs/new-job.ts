@@ -1,6 +1,5 @@
 import { wall } from "../core/clock.ts";
 import { badOption, toMs, toName } from "../core/duration.ts";
-import { given } from "../core/given.ts";
 import type { Duration } from "../core/index.ts";
 import { toPriority } from "./define.ts";
 import type { JobSettings } from "./define.ts";
@@ -39,20 +38,22 @@ export function newJob(settings: JobSettings, input: JobInput, options: EnqueueO
   const { key, onConflict, priority } = options;
   if (key !== undefined) toName(key, "key");
   if (!CONFLICTS.includes(onConflict)) throw badOption("onConflict", onConflict, "join, replace or reject");
+  const runAt = runAtOf(options);
+  const expiresAt = expiresAtOf(settings, options);
   const concurrencyKey = concurrencyKeyOf(settings, input.value);
-  return given({
+  // By hand, for many thousands are made in a moment.
+  return {
     name: settings.name,
     input: input.text,
-    key,
-    onConflict: key === undefined ? undefined : onConflict,
     priority: priority === undefined ? settings.priority : toPriority(priority),
-    runAt: runAtOf(options),
-    expiresAt: expiresAtOf(settings, options),
-    concurrencyKey,
-    concurrencyPerKey: concurrencyKey === undefined ? undefined : settings.concurrencyPerKey,
     maxLapses: settings.maxLapses,
     keep: settings.keep,
-  });
+    ...(key !== undefined && { key }),
+    ...(key !== undefined && onConflict !== undefined && { onConflict }),
+    ...(runAt !== undefined && { runAt }),
+    ...(expiresAt !== undefined && { expiresAt }),
+    ...(concurrencyKey !== undefined && { concurrencyKey, concurrencyPerKey: settings.concurrencyPerKey }),
+  };
 }
 
 function runAtOf({ delay, runAt }: EnqueueOptions): number | undefined {

@@ -43,9 +43,9 @@ export class RunningJob implements JobContext {
   readonly #store: JobStore;
   readonly #onNews: (job: RunningJob) => void;
   #task: TaskContext | undefined = undefined;
-  /** By name; those of earlier attempts, and of this one. */
-  readonly #steps = new Map<string, StoredStep>();
-  readonly #used = new Set<string>();
+  /** By name; those of earlier attempts, and of this one. Made when there is one, as most jobs have none. */
+  #steps: Map<string, StoredStep> | undefined = undefined;
+  #used: Set<string> | undefined = undefined;
   #sleeps = 0;
   #progress: Progress | undefined = undefined;
   #log: JobLogLine[] = [];
@@ -62,7 +62,7 @@ export class RunningJob implements JobContext {
     this.leaseEnd = leaseEnd;
     this.#store = store;
     this.#onNews = onNews;
-    for (const step of claimed.steps) this.#steps.set(step.name, step);
+    for (const step of claimed.steps) this.#keep(step);
   }
 
   get id(): string {
@@ -111,10 +111,11 @@ export class RunningJob implements JobContext {
     toFunction(fn, "fn");
     if (toName(name, "step").startsWith(RESERVED) || name.length > MAX_NAME)
       throw badOption("step", name, `at most ${MAX_NAME} characters, not beginning with ${RESERVED}`);
-    if (this.#used.has(name))
+    const used = (this.#used ??= new Set());
+    if (used.has(name))
       throw new JobStepError(this.name, this.id, name, "was begun before in this attempt: names are unique");
-    this.#used.add(name);
-    const before = this.#steps.get(name);
+    used.add(name);
+    const before = this.#steps?.get(name);
     if (before !== undefined) return JSON.parse(before.value) as T;
     this.task.throwIfCancelled();
     const value = this.#toJson(name, await fn());
@@ -125,7 +126,7 @@ export class RunningJob implements JobContext {
   async sleep(duration: Duration): Promise<void> {
     const ms = toMs(duration, "sleep");
     const name = `${RESERVED}sleep:${++this.#sleeps}`;
-    const before = this.#steps.get(name);
+    const before = this.#steps?.get(name);
     const until = before === undefined ? wall() + ms : Number(before.value);
     const left = until - wall();
     if (left > LONG_SLEEP) {
@@ -212,6 +213,10 @@ export class RunningJob implements JobContext {
       isStored = state !== "lost";
     }
     if (!isStored) throw this.loseLease();
-    this.#steps.set(step.name, step);
+    this.#keep(step);
+  }
+
+  #keep(step: StoredStep): void {
+    (this.#steps ??= new Map()).set(step.name, step);
   }
 }

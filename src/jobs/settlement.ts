@@ -19,6 +19,9 @@ export function settlementOf(job: RunningJob, node: TaskNode): Settlement | unde
   if (why?.kind === "lease") return undefined;
   const news = job.takeNews() ?? job.lease;
   const state = stateOf(node);
+  // The end that most come to, without more objects than it needs.
+  if (state === SUCCEEDED && why === undefined && node.result === undefined)
+    return Object.assign(news, SUCCEEDED_WITH_NOTHING);
   if (state === SUCCEEDED && why?.kind !== "sleep") return { ...news, ...succeeded(job, node.result) };
   const error = state === LOST ? new TaskLostError(taskPath(node)) : node.result;
   if (
@@ -29,6 +32,8 @@ export function settlementOf(job: RunningJob, node: TaskNode): Settlement | unde
     return { ...news, ...stopped(job, node) };
   return { ...news, ...failed(job, error) };
 }
+
+const SUCCEEDED_WITH_NOTHING = { end: "succeeded" } as const;
 
 type End = Omit<Settlement, "id" | "token">;
 

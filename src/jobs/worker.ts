@@ -213,15 +213,9 @@ export class Worker {
       return;
     }
     const job = new RunningJob(claimed, settings, store, leaseEnd, (one) => this.#notes.add(one));
-    const { timeout, grace } = settings;
     const attributes = { job: claimed.id, attempt: claimed.attempt };
-    const node = spawnInScope(
-      scope,
-      claimed.name,
-      (task) => job.run(task),
-      given({ timeout, grace, attributes }),
-      0,
-    );
+    const options = { ...settings.task, attributes };
+    const node = spawnInScope(scope, claimed.name, (task) => job.run(task), options, 0);
     job.node = node;
     extrasOf(node).onEnd = (ended) => this.#ended(job, ended);
     this.#running.add(job);
