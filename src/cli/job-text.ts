@@ -5,13 +5,13 @@ import { stateText } from "./task-text.ts";
 import type { Page } from "./verb.ts";
 import { age, cut, table, timeOfDay } from "./words.ts";
 
-/** A list of jobs. `more`: there is a next page. */
+/** A list of jobs. `more`: where the next page begins, if there is one; `now`: ms since the epoch. */
 export function listLines(
   jobs: readonly JobSummary[],
   more: string | undefined,
+  now: number,
   { paint, width }: Page,
 ): string[] {
-  const now = Date.now();
   const columns = [
     { title: "ID", right: true },
     { title: "STATE" },
@@ -62,7 +62,7 @@ const MOST = 1000;
 const json = (value: unknown): string => cut(clean(JSON.stringify(value) ?? "nothing"), MOST);
 
 /** All that is known of one job. */
-export function recordLines(job: JobRecord, { paint }: Page): string[] {
+export function recordLines(job: JobRecord, now: number, { paint }: Page): string[] {
   const { id, name, input, result, error, attempts, steps, log } = job;
   const { error: _, ...rest } = job;
   const about = particulars(rest);
@@ -74,7 +74,7 @@ export function recordLines(job: JobRecord, { paint }: Page): string[] {
     ["ended", job.endedAt],
   ] as const;
   return [
-    `${paint.name(`${clean(name)} ${clean(id)}`)} ${stateText(waitsText(job, Date.now()), paint)}${about === "" ? "" : `  ${about}`}`,
+    `${paint.name(`${clean(name)} ${clean(id)}`)} ${stateText(waitsText(job, now), paint)}${about === "" ? "" : `  ${about}`}`,
     `  input     ${json(input)}`,
     ...(result === undefined ? [] : [`  result    ${json(result)}`]),
     ...(error === undefined ? [] : [`  error     ${paint.warning(clean(error.message))}`]),
@@ -117,8 +117,7 @@ function attemptLines(
 }
 
 /** Counts by name. */
-export function statsLines({ names, ...all }: JobStats, { paint, width }: Page): string[] {
-  const now = Date.now();
+export function statsLines({ names, ...all }: JobStats, now: number, { paint, width }: Page): string[] {
   const number = (title: string): { title: string; right: true } => ({ title, right: true });
   const columns = [
     { title: "JOB" },

@@ -92,7 +92,7 @@ export function addJobs(program: Command): void {
 
 async function list(store: string, flags: ListFlags): Promise<void> {
   const { state, name, key, after, limit } = flags;
-  await within(store, flags, async ({ store: jobs }) => {
+  await within(store, flags, async ({ store: jobs, at }) => {
     const query = {
       limit,
       ...(state !== undefined && { state }),
@@ -102,23 +102,23 @@ async function list(store: string, flags: ListFlags): Promise<void> {
     };
     const page = await jobs.list(query);
     print(page, flags.json === true, (how) =>
-      page.jobs.length === 0 ? ["there are no such jobs"] : listLines(page.jobs, page.next, how),
+      page.jobs.length === 0 ? ["there are no such jobs"] : listLines(page.jobs, page.next, at, how),
     );
   });
 }
 
 async function show(store: string, id: string, flags: Common): Promise<void> {
-  await within(store, flags, async ({ store: jobs }) => {
+  await within(store, flags, async ({ store: jobs, at }) => {
     const record = await jobs.get(id);
     if (record === undefined) throw unknown(id);
-    print(record, flags.json === true, (how) => recordLines(record, how));
+    print(record, flags.json === true, (how) => recordLines(record, at, how));
   });
 }
 
 async function stats(store: string, flags: Common): Promise<void> {
-  await within(store, flags, async ({ store: jobs }) => {
+  await within(store, flags, async ({ store: jobs, at }) => {
     const counts = await jobs.stats();
-    print(counts, flags.json === true, (how) => statsLines(counts, how));
+    print(counts, flags.json === true, (how) => statsLines(counts, at, how));
   });
 }
 
@@ -175,7 +175,7 @@ async function cancel(
   id: string,
   flags: Common & { readonly reason?: string },
 ): Promise<void> {
-  await within(store, flags, async ({ store: jobs, untilEnded }) => {
+  await within(store, flags, async ({ store: jobs, at, untilEnded }) => {
     const message = flags.reason ?? "holdfast jobs cancel";
     const before = await jobs.cancel(id, { name: "JobCancelledError", code: "HF_JOB_CANCELLED", message });
     if (before === undefined) throw unknown(id);
@@ -187,7 +187,7 @@ async function cancel(
         "HF_JOB_STATE",
         `${record.name} ${id} is asked to stop, and has not yet: it runs at ${record.worker ?? "a worker"}`,
       );
-    print(record, flags.json === true, (how) => recordLines(record, how));
+    print(record, flags.json === true, (how) => recordLines(record, at, how));
   });
 }
 

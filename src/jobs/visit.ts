@@ -6,6 +6,8 @@ import { workerName } from "./worker-name.ts";
 /** A store that is looked into from outside, by who runs no jobs. */
 export interface Visit {
   readonly store: JobStore;
+  /** When it was opened, in ms since the epoch. */
+  readonly at: number;
   /** Resolves with whether the job has ended, as soon as it has; false when so many ms are over. */
   untilEnded(id: string, ms: number): Promise<boolean>;
 }
@@ -44,7 +46,7 @@ export async function visit(engine: Engine): Promise<Visit> {
       takeBack();
     }
   };
-  return { store, untilEnded };
+  return { store, at: engineClock.wall(), untilEnded };
 }
 
 /** Why a job cannot be retried as it is. */
