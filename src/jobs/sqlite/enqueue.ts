@@ -27,11 +27,11 @@ export class Enqueues {
     this.#plain = db.prepare(`
       INSERT INTO jobs (seq, phase, name, priority, created_at, max_lapses, keep_ok, keep_bad, input, worker, started_at,
         ended_at, gone_at, lease_until, lease_ms)
-      VALUES (?1, ${READY}, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?4, ?4, ?4, ?10, ?11)`);
+      VALUES (?, ${READY}, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#full = db.prepare(`
       INSERT INTO jobs (seq, name, priority, created_at, max_lapses, keep_ok, keep_bad, input, worker, started_at,
         ended_at, gone_at, lease_until, lease_ms, phase, run_at, expires_at, key, behind, ckey, most, schedule, cron, zone)
-      VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?4, ?4, ?4, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21)`);
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`);
     this.#findHolder = db.prepare(`
       SELECT ${MOVABLE}, behind FROM jobs
       WHERE name = ? AND key = ? AND key IS NOT NULL AND phase < 7 AND replaced = 0`);
@@ -80,6 +80,9 @@ export class Enqueues {
       failed === Infinity ? null : Math.ceil(failed),
       job.input,
       connection.worker,
+      connection.wall,
+      connection.wall,
+      connection.wall,
       connection.now,
       connection.lease,
     );
@@ -110,6 +113,9 @@ export class Enqueues {
       failed === Infinity ? null : Math.ceil(failed),
       job.input,
       connection.worker,
+      connection.wall,
+      connection.wall,
+      connection.wall,
       connection.now,
       connection.lease,
       // One that waits for its place is not seen before it has entered: its phase is set then.

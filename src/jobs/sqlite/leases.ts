@@ -43,8 +43,8 @@ export class Leases {
     this.#setProgress = db.prepare("UPDATE jobs SET progress = ? WHERE seq = ?");
     this.#addLine = db.prepare("INSERT INTO logs (seq, at, attempt, text) VALUES (?, ?, ?, ?)");
     this.#trimLog = db.prepare(`
-      DELETE FROM logs WHERE seq = ?1
-        AND id <= (SELECT id FROM logs WHERE seq = ?1 ORDER BY id DESC LIMIT 1 OFFSET ${MAX_LINES})`);
+      DELETE FROM logs WHERE seq = ?
+        AND id <= (SELECT id FROM logs WHERE seq = ? ORDER BY id DESC LIMIT 1 OFFSET ${MAX_LINES})`);
   }
 
   renew(leases: readonly Lease[]): LeaseState[] {
@@ -81,7 +81,7 @@ export class Leases {
     // As JSON: a line may be cut within a character, and SQLite's text holds whole ones only.
     for (const { at, attempt, text } of lines)
       this.#addLine.run(seq, Math.floor(at), attempt, JSON.stringify(text));
-    this.#trimLog.run(seq);
+    this.#trimLog.run(seq, seq);
   }
 
   #find({ id, token }: Lease): { cancelling: number } | undefined {

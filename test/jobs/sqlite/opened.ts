@@ -22,6 +22,9 @@ export interface Opened {
   untilWoken(what: "jobs" | "cancel" | "end"): Promise<void>;
 }
 
+/** What plain Node needs to run a source: nothing, but on the oldest that we support. */
+export const runsSources = process.features.typescript === false ? ["--experimental-strip-types"] : [];
+
 let opened = 0;
 
 export async function open(

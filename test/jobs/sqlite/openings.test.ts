@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 
 import { engineClock } from "../../../src/jobs/engine-clock.ts";
-import { claim, folder, newJob, open } from "./opened.ts";
+import { claim, folder, newJob, open, runsSources } from "./opened.ts";
 
 test("an opening hears at once of what another of its process stored, asked to stop, and ended", async () => {
   const file = join(folder(), "jobs.db");
@@ -90,7 +90,9 @@ test("two processes that claim from one file never get the same job", { timeout:
   const count = 3000;
   await store.enqueue(Array.from({ length: count }, () => newJob()));
   const script = fileURLToPath(new URL("fixtures/claims.ts", import.meta.url));
-  const workers = ["one", "two"].map((name) => fork(script, [file, name], { execArgv: [] }));
+  const workers = ["one", "two"].map((name) => fork(script, [file, name], { execArgv: runsSources }));
+  await Promise.all(workers.map((worker) => once(worker, "message")));
+  for (const worker of workers) worker.send("begin");
   const claimed = await Promise.all(
     workers.map(async (worker) => {
       const [ids] = (await once(worker, "message")) as [string[]];
