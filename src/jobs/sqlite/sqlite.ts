@@ -2,6 +2,7 @@ import { realpathSync } from "node:fs";
 import { basename, resolve } from "node:path";
 
 import type { Engine } from "../engine.ts";
+import { toEngineError } from "./failure.ts";
 import { openDatabase } from "./open.ts";
 import { SqliteStore } from "./store.ts";
 
@@ -59,12 +60,14 @@ export function sqlite(file: string, options: SqliteOptions = {}): Engine {
     },
     async open(context) {
       const db = await openDatabase({ file: path, engine: name, busyFor, maxPages }, context);
-      const real = isInMemory ? undefined : realpathSync(path);
-      return new SqliteStore(
-        db,
-        { engine: name, file: real, isDurable: durability === "full" && !isInMemory, busyFor },
-        context,
-      );
+      try {
+        const real = isInMemory ? undefined : realpathSync(path);
+        const isDurable = durability === "full" && !isInMemory;
+        return new SqliteStore(db, { engine: name, file: real, isDurable, busyFor }, context);
+      } catch (error) {
+        db.close();
+        throw toEngineError(name, error);
+      }
     },
   };
 }
