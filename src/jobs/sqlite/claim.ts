@@ -59,7 +59,6 @@ export class Claims {
   readonly #expired: Statement;
   readonly #find: Statement;
   readonly #due: Statement;
-  readonly #othersLease: Statement;
   readonly #firstSeqs: Statement;
   readonly #first: Statement;
   readonly #these: Statement;
@@ -87,9 +86,6 @@ export class Claims {
     this.#find = db.prepare(`SELECT ${MOVABLE} FROM jobs WHERE seq = ?`);
     this.#due = db.prepare(`
       SELECT seq, name, ckey FROM jobs WHERE phase = 2 AND run_at <= ? ORDER BY run_at, seq LIMIT ${MAX_DUE}`);
-    this.#othersLease = db.prepare(
-      "SELECT min(lease_until) AS lease_until FROM jobs WHERE phase = 6 AND worker <> ?",
-    );
     this.#firstSeqs = db.prepare(`SELECT seq, priority ${FIRST}`);
     this.#first = db.prepare(`SELECT ${ROW} ${FIRST}`);
     this.#these = db.prepare(`SELECT ${ROW} FROM jobs WHERE seq IN (SELECT value FROM json_each(?))`);
@@ -146,14 +142,13 @@ export class Claims {
     return rowOf(this.#paused, name) !== undefined;
   }
 
-  /** In how many ms a delay or the lease of another ends. */
+  /** In how many ms a delay or a lease ends. */
   #nextIn({ run_at, lease_until }: Horizon): number {
-    const { now, wall, worker } = this.#connection;
+    const { now, wall } = this.#connection;
     let nextIn = Infinity;
     if (run_at !== null) nextIn = Math.max(0, run_at - wall);
     if (lease_until === null) return nextIn;
-    const others = rowOf<{ lease_until: number | null }>(this.#othersLease, worker)?.lease_until;
-    return others === null || others === undefined ? nextIn : Math.min(nextIn, Math.max(0, others - now));
+    return Math.min(nextIn, Math.max(0, lease_until - now));
   }
 
   /** Takes what may be had: of each name as much as it has room for, of all the first by rank. */

@@ -10,6 +10,8 @@ export interface Changes {
   cancel: boolean;
   /** A job has ended. */
   end: boolean;
+  /** One has that who asked for the change may not know of: it expired, lapsed too often, was replaced. */
+  unheard: boolean;
 }
 
 /** The columns of `counts`. */
@@ -129,5 +131,5 @@ export class Connection {
 }
 
 function unchanged(): Changes {
-  return { jobs: false, cancel: false, end: false };
+  return { jobs: false, cancel: false, end: false, unheard: false };
 }

@@ -95,6 +95,7 @@ export class Moves {
     this.#end.run(phase, wall, wall, error, job.seq);
     this.#connection.count(job.name, stateOf(job.phase), -1);
     this.#connection.count(job.name, stateOf(phase), 1);
+    this.#connection.changes.unheard = true;
     this.afterEnd(job);
   }
 

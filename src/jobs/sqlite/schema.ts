@@ -54,7 +54,7 @@ const migrations: readonly string[] = [
   CREATE INDEX jobs_ready ON jobs (name, priority DESC, seq) WHERE phase = 3;
   CREATE INDEX jobs_delayed ON jobs (run_at) WHERE phase = 2;
   CREATE INDEX jobs_behind ON jobs (behind) WHERE phase = 5;
-  CREATE INDEX jobs_running ON jobs (lease_until, worker) WHERE phase = 6;
+  CREATE INDEX jobs_running ON jobs (lease_until) WHERE phase = 6;
   CREATE INDEX jobs_keyed ON jobs (name, ckey, phase, priority DESC, seq) WHERE ckey IS NOT NULL AND phase IN (3, 4);
   CREATE UNIQUE INDEX jobs_unique ON jobs (name, key) WHERE key IS NOT NULL AND phase < 7 AND replaced = 0;
   CREATE INDEX jobs_expiring ON jobs (expires_at) WHERE expires_at IS NOT NULL AND phase < 6;

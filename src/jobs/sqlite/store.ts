@@ -83,7 +83,7 @@ export class SqliteStore implements JobStore {
       file,
       context.clock,
       // What they changed is not known: all that it may have been.
-      () => this.#wake({ jobs: true, cancel: true, end: true }),
+      () => this.#wake({ jobs: true, cancel: true, end: true, unheard: true }),
       (error) => context.onTrouble(toEngineError(engine, error)),
     );
   }
@@ -178,9 +178,8 @@ export class SqliteStore implements JobStore {
 
   #onOwnChange(changes: Changes): void {
     this.#siblings?.tell(changes);
-    // Who settles knows of that end; a claim's ends and those of cancels are told by the queue's other hints.
-    if (changes.jobs && this.#context.work) this.#context.wake("jobs");
-    if (changes.cancel) this.#context.wake("cancel");
+    // Who settles knows of that end.
+    this.#wake({ ...changes, end: changes.unheard });
   }
 
   #wake(changes: Changes): void {
