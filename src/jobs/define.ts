@@ -182,7 +182,7 @@ export function toPriority(value: number): number {
 }
 
 /** A bound of at least one; none where there is none. */
-export function toBound(value: number | undefined, option: string): number {
+function toBound(value: number | undefined, option: string): number {
   return value === undefined || value === Infinity ? Infinity : toCount(value, option, 1);
 }
 

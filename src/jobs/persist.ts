@@ -13,7 +13,7 @@ const FIRST_PAUSE = 50;
 const LONGEST_PAUSE = 2000;
 
 /** Whether asking again may help. */
-export function isPassing(error: unknown): error is EngineError {
+function isPassing(error: unknown): error is EngineError {
   return isA(error, EngineError) && !LASTING.includes(error.code);
 }
 

@@ -25,7 +25,7 @@ const LONG_SLEEP = 5000;
 /** Under such names the moments are stored at which sleeps are over. */
 const RESERVED = "holdfast:";
 const MAX_NAME = 200;
-export const MAX_LOG_LINES = 200;
+const MAX_LOG_LINES = 200;
 const MAX_LINE = 2000;
 
 /** One attempt at a job, while it runs: what its function sees of it, and what the worker needs to know. */

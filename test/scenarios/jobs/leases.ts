@@ -34,8 +34,7 @@ async function stage({ engine, folder, lease }: Place): Promise<Stage> {
   };
 }
 
-const enqueue = async (queue: Queue, job: Job): Promise<string> =>
-  (await queue.enqueue(job, null)).id;
+const enqueue = async (queue: Queue, job: Job): Promise<string> => (await queue.enqueue(job, null)).id;
 
 /** Stopped past its lease, it can store nothing any more: neither a step nor a completion. */
 export async function stopped(place: Place): Promise<void> {
@@ -65,7 +64,7 @@ export async function stopped(place: Place): Promise<void> {
 export async function blocked(place: Place): Promise<void> {
   const { oracle, queue, worker } = await stage(place);
   const one = worker();
-  const id = await enqueue(queue, blocking);
+  const { id } = await queue.enqueue(blocking, { ms: place.lease * 1000 + 1000 });
   expect(await oracle.untilHeard("refused", { by: one.by, id, attempt: 1 })).toMatchObject({
     text: "HF_LEASE_LOST",
   });
@@ -73,14 +72,18 @@ export async function blocked(place: Place): Promise<void> {
   expect((await queue.get(id))?.attempts).toMatchObject([{ end: "lapsed" }, { end: "succeeded" }]);
 }
 
-/** The wall clocks of workers jump: no lease ends, nothing runs twice; what is due follows them. */
-export async function jumped(place: Place, byHours: number): Promise<void> {
+/**
+ * The wall clocks of workers jump: no lease ends, nothing runs twice. What is due follows the wall clock, which is that of
+ * the machine, or that of the database.
+ */
+export async function jumped(place: Place, byHours: number, { isDatabase = false } = {}): Promise<void> {
   const { oracle, queue, worker } = await stage(place);
   const [one, other] = [worker(), worker()];
   await Promise.all([one, other].map(({ by }) => oracle.untilHeard("ready", { by })));
   const id = await enqueue(queue, held);
   const { by } = await oracle.untilHeard("recorded", { id, text: "one" });
-  const later = byHours > 0 ? (await queue.enqueue(work, { n: 1 }, { delay: "1h" })).id : undefined;
+  const later =
+    byHours > 0 && !isDatabase ? (await queue.enqueue(work, { n: 1 }, { delay: "1h" })).id : undefined;
   for (const each of [one, other]) each.tell(`jump ${byHours * 3_600_000}`);
   // Time has to pass in which nothing happens: that of two leases.
   await pause(place.lease * 2000);

@@ -1,0 +1,47 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, onTestFinished, test } from "vitest";
+import { PostgresServer } from "../../jobs/postgres/server.ts";
+import { killAtRandom } from "./kills.ts";
+import { blocked, jumped, stopped, versions, type Place } from "./leases.ts";
+
+/** `npm run test:faults` has more of them. */
+const KILLS = Number(process.env["HOLDFAST_POSTGRES_KILLS"] ?? 10);
+
+const server = new PostgresServer();
+beforeAll(() => server.start());
+afterAll(() => server.remove());
+
+let places = 0;
+/** A schema of one's own. */
+function place(): Place {
+  const folder = mkdtempSync(join(tmpdir(), "holdfast-postgres-kills-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return { engine: `${server.url}#place_${++places}`, folder, lease: 10 };
+}
+
+test(
+  `${KILLS} kills of workers and enqueuers on Postgres: nothing acknowledged is lost or undone, everything ends`,
+  { timeout: 120_000 + KILLS * 5000 },
+  async () => {
+    console.log(await killAtRandom({ ...place(), kills: KILLS }));
+  },
+);
+
+const leases = { timeout: 120_000 };
+test("Postgres: a worker that was stopped past its lease can store nothing any more", leases, () =>
+  stopped(place()),
+);
+test("Postgres: a worker whose event loop stood past its lease completes nothing", leases, () =>
+  blocked(place()),
+);
+test("Postgres: a clock that jumps an hour ahead ends no lease", leases, () =>
+  jumped(place(), 1, { isDatabase: true }),
+);
+test("Postgres: a clock that jumps an hour back ends no lease, and starts nothing twice", leases, () =>
+  jumped(place(), -1, { isDatabase: true }),
+);
+test("Postgres: a worker with older code leaves the jobs that it does not know", leases, () =>
+  versions(place()),
+);
