@@ -7,7 +7,7 @@ import { killAtRandom } from "./kills.ts";
 import { blocked, jumped, stopped, versions, type Place } from "./leases.ts";
 
 /** `npm run test:faults` has more of them. */
-const KILLS = Number(process.env["HOLDFAST_POSTGRES_KILLS"] ?? 10);
+const KILLS = process.env["HOLDFAST_FAULTS"] === undefined ? 10 : 40;
 
 const server = new PostgresServer();
 beforeAll(() => server.start());

@@ -9,8 +9,8 @@ import { engineOf } from "./fixtures/engine-of.ts";
 import { Oracle } from "./oracle.ts";
 import { CuttingProxy, type Cut } from "./proxy.ts";
 
-/** `npm run test:faults` cuts in the middle of each statement, `npm test` of every seventh. */
-const STEP = process.env["HOLDFAST_FAULTS"] === undefined ? 7 : 1;
+/** `npm run test:faults` cuts in the middle of each packet, `npm test` of every fifth. */
+const STEP = process.env["HOLDFAST_FAULTS"] === undefined ? 5 : 1;
 
 const server = new PostgresServer({ isDurable: true });
 beforeAll(() => server.start());

@@ -5,7 +5,7 @@ import { onTestFinished, test } from "vitest";
 import { killAtRandom } from "./kills.ts";
 
 /** `npm run test:faults` has more of them. */
-const KILLS = Number(process.env["HOLDFAST_KILLS"] ?? 10);
+const KILLS = process.env["HOLDFAST_FAULTS"] === undefined ? 10 : 300;
 
 test(
   `${KILLS} kills of workers and enqueuers on one SQLite file: nothing acknowledged is lost or undone, everything ends`,
