@@ -118,6 +118,8 @@ export class RunningJob implements JobContext {
     const before = this.#steps?.get(name);
     if (before !== undefined) return JSON.parse(before.value) as T;
     this.task.throwIfCancelled();
+    // Somebody else may have the job, and have done this: its timers may be late to say so, where the loop stood.
+    if (now() >= this.leaseEnd) throw this.loseLease();
     const value = this.#toJson(name, await fn());
     await this.#record({ name, value, at: wall() });
     return JSON.parse(value) as T;

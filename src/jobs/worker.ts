@@ -212,6 +212,11 @@ export class Worker {
       );
       return;
     }
+    if (now() >= leaseEnd) {
+      // The answer came too late to begin anything.
+      this.#lost({ claimed, leaseEnd });
+      return;
+    }
     const job = new RunningJob(claimed, settings, store, leaseEnd, (one) => this.#notes.add(one));
     const attributes = { job: claimed.id, attempt: claimed.attempt };
     const options = { ...settings.task, attributes };

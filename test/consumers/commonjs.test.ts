@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { hasOtherNodes, otherNodes, programPath } from "../../scripts/programs.ts";
 import { cleanly, start } from "./consume.ts";
 
-const said = cleanly("42 closed function true string\n");
+const said = cleanly("42 AHOY closed function function true string\n");
 
 test("CommonJS requires every entry on the pinned Node, without a warning", async () => {
   expect(await start(process.execPath, ["app.cjs"], "cjs")).toEqual(said);

@@ -9,7 +9,7 @@ test.each([
 ])("TypeScript, %s: %s compiles, and runs", async (consumer) => {
   expect(await compile(consumer)).toEqual(cleanly(""));
   expect(await start(process.execPath, ["out/app.js"], consumer)).toEqual(
-    cleanly("42 closed function true\n"),
+    cleanly("42 AHOY closed function function true\n"),
   );
 });
 

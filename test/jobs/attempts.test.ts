@@ -1,5 +1,8 @@
 import { expect, test } from "vitest";
 import { defineJob, JobStepError, LeaseLostError } from "../../src/jobs/index.ts";
+import { settingsOf } from "../../src/jobs/define.ts";
+import type { JobStore } from "../../src/jobs/engine.ts";
+import { RunningJob } from "../../src/jobs/running-job.ts";
 import { stage } from "./stage.ts";
 
 test("a step is done once, whatever becomes of the attempt around it", async () => {
@@ -326,4 +329,27 @@ test("a worker that lost a lease runs the job again itself, where nobody else do
     state: "succeeded",
     attempts: [{ end: "lapsed" }, { end: "succeeded" }],
   });
+});
+
+test("a step is not begun once the lease is over, though no timer has said so yet", async () => {
+  const { app, clock } = stage();
+  const done: string[] = [];
+  const late = defineJob("late", { run: (_: null, job) => job.step("one", () => done.push("one")) });
+  // As it is where the event loop stood: the time has gone by, and the step comes before every timer.
+  const claimed = {
+    id: "1",
+    token: 1,
+    name: "late",
+    input: "null",
+    priority: 0,
+    createdAt: 0,
+    attempt: 1,
+    failures: 0,
+    steps: [],
+    isCancelling: false,
+  };
+  const job = new RunningJob(claimed, settingsOf(late), {} as JobStore, clock.now, () => undefined);
+  const task = app.spawn("late", (own) => job.run(own));
+  await expect(task).rejects.toThrow(LeaseLostError);
+  expect(done).toEqual([]);
 });

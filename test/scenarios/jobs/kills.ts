@@ -3,7 +3,7 @@ import { expect } from "vitest";
 import { openScope } from "../../../src/index.ts";
 import { openQueue, type JobRecord } from "../../../src/jobs/index.ts";
 import { engineOf } from "./fixtures/engine-of.ts";
-import { Oracle, type FaultyProcess, type Heard } from "./oracle.ts";
+import { Oracle, type FaultyProcess, type Heard, type OnFinished } from "./oracle.ts";
 
 export interface Kills {
   /** As `engineOf` takes it. */
@@ -12,6 +12,7 @@ export interface Kills {
   readonly kills: number;
   /** In seconds. */
   readonly lease: number;
+  readonly onFinished: OnFinished;
 }
 
 /** From the end of a lease until its job runs again, in ms. */
@@ -25,8 +26,8 @@ const APART = 1_000_000;
  * Kills workers and enqueuers at random, starts others in their place, and then holds what the store says against what
  * was heard. Returns a line that says how much was seen.
  */
-export async function killAtRandom({ engine, folder, kills, lease }: Kills): Promise<string> {
-  const oracle = new Oracle(folder);
+export async function killAtRandom({ engine, folder, kills, lease, onFinished }: Kills): Promise<string> {
+  const oracle = new Oracle(folder, onFinished);
   let enqueuers = 0;
   const common = ["--engine", engine, "--lease", `${lease}s`];
   const startWorker = (): FaultyProcess => oracle.start([...common, "--role", "work"]);

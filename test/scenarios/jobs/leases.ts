@@ -1,10 +1,10 @@
 import { setTimeout as pause } from "node:timers/promises";
-import { expect, onTestFinished } from "vitest";
+import { expect } from "vitest";
 import { openScope } from "../../../src/index.ts";
 import { openQueue, type AnyJob, type Job, type Queue } from "../../../src/jobs/index.ts";
 import { blocking, held, novel, work } from "./fixtures/definitions.ts";
 import { engineOf } from "./fixtures/engine-of.ts";
-import { Oracle, type FaultyProcess } from "./oracle.ts";
+import { Oracle, type FaultyProcess, type OnFinished } from "./oracle.ts";
 
 /** What the stories of this file need. */
 export interface Place {
@@ -13,6 +13,7 @@ export interface Place {
   readonly folder: string;
   /** In seconds. */
   readonly lease: number;
+  readonly onFinished: OnFinished;
 }
 
 interface Stage {
@@ -21,12 +22,12 @@ interface Stage {
   worker(...more: readonly string[]): FaultyProcess;
 }
 
-async function stage({ engine, folder, lease }: Place): Promise<Stage> {
-  const oracle = new Oracle(folder);
+async function stage({ engine, folder, lease, onFinished }: Place): Promise<Stage> {
+  const oracle = new Oracle(folder, onFinished);
   const scope = openScope("test");
   const options = { scope, jobs: [] as AnyJob[], work: false, lease: `${lease}s` as const };
   const queue = await openQueue({ ...options, engine: await engineOf(engine) });
-  onTestFinished(async () => void (await scope.close()));
+  onFinished(async () => void (await scope.close()));
   return {
     oracle,
     queue,

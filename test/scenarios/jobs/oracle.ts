@@ -4,8 +4,11 @@ import { once } from "node:events";
 import { createInterface } from "node:readline";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { onTestFinished } from "vitest";
+import type { TestContext } from "vitest";
 import type { Word } from "./fixtures/say.ts";
+
+/** That of the test's own context: tests run side by side. */
+export type OnFinished = TestContext["onTestFinished"];
 
 /** A word, and who said it: which process, counted from 0. */
 export interface Heard extends Word {
@@ -26,9 +29,12 @@ export class Oracle {
   readonly #log: number;
   #watchers = new Set<() => void>();
 
-  constructor(folder: string) {
+  readonly #onFinished: OnFinished;
+
+  constructor(folder: string, onFinished: OnFinished) {
+    this.#onFinished = onFinished;
     this.#log = openSync(join(folder, "oracle.log"), "a");
-    onTestFinished(() => closeSync(this.#log));
+    onFinished(() => closeSync(this.#log));
   }
 
   hear(word: Heard): void {
@@ -64,7 +70,7 @@ export class Oracle {
   }
 
   start(args: readonly string[], env: NodeJS.ProcessEnv = {}): FaultyProcess {
-    const started = new FaultyProcess(this, this.processes.length, args, env);
+    const started = new FaultyProcess(this, this.#onFinished, this.processes.length, args, env);
     this.processes.push(started);
     return started;
   }
@@ -80,7 +86,13 @@ export class FaultyProcess {
   stderr = "";
   #isEnded = false;
 
-  constructor(oracle: Oracle, by: number, args: readonly string[], env: NodeJS.ProcessEnv) {
+  constructor(
+    oracle: Oracle,
+    onFinished: OnFinished,
+    by: number,
+    args: readonly string[],
+    env: NodeJS.ProcessEnv,
+  ) {
     this.by = by;
     this.process = spawn(process.execPath, [...FLAGS, PROGRAM, ...args], {
       stdio: ["pipe", "pipe", "pipe"],
@@ -92,7 +104,7 @@ export class FaultyProcess {
         oracle.hear({ ...(JSON.parse(line) as Word), by }),
       );
     this.ended = once(this.process, "close").then(() => (this.#isEnded = true));
-    onTestFinished(async () => {
+    onFinished(async () => {
       if (!this.#isEnded) this.process.kill("SIGKILL");
       await this.ended;
     });

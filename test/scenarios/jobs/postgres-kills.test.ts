@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, test, type TestContext } from "vitest";
 import { PostgresServer } from "../../jobs/postgres/server.ts";
 import { killAtRandom } from "./kills.ts";
 import { blocked, jumped, stopped, versions, type Place } from "./leases.ts";
@@ -15,33 +15,38 @@ afterAll(() => server.remove());
 
 let places = 0;
 /** A schema of one's own. */
-function place(): Place {
+function place({ onTestFinished: onFinished }: TestContext): Place {
   const folder = mkdtempSync(join(tmpdir(), "holdfast-postgres-kills-"));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return { engine: `${server.url}#place_${++places}`, folder, lease: 10 };
+  onFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return { engine: `${server.url}#place_${++places}`, folder, lease: 10, onFinished };
 }
 
-test(
+test.concurrent(
   `${KILLS} kills of workers and enqueuers on Postgres: nothing acknowledged is lost or undone, everything ends`,
   { timeout: 120_000 + KILLS * 5000 },
-  async () => {
-    console.log(await killAtRandom({ ...place(), kills: KILLS }));
+  async (t) => {
+    console.log(await killAtRandom({ ...place(t), kills: KILLS }));
   },
 );
 
+// Side by side: most of their time is that of leases which end.
 const leases = { timeout: 120_000 };
-test("Postgres: a worker that was stopped past its lease can store nothing any more", leases, () =>
-  stopped(place()),
+test.concurrent(
+  "Postgres: a worker that was stopped past its lease can store nothing any more",
+  leases,
+  (t) => stopped(place(t)),
 );
-test("Postgres: a worker whose event loop stood past its lease completes nothing", leases, () =>
-  blocked(place()),
+test.concurrent("Postgres: a worker whose event loop stood past its lease completes nothing", leases, (t) =>
+  blocked(place(t)),
 );
-test("Postgres: a clock that jumps an hour ahead ends no lease", leases, () =>
-  jumped(place(), 1, { isDatabase: true }),
+test.concurrent("Postgres: a clock that jumps an hour ahead ends no lease", leases, (t) =>
+  jumped(place(t), 1, { isDatabase: true }),
 );
-test("Postgres: a clock that jumps an hour back ends no lease, and starts nothing twice", leases, () =>
-  jumped(place(), -1, { isDatabase: true }),
+test.concurrent(
+  "Postgres: a clock that jumps an hour back ends no lease, and starts nothing twice",
+  leases,
+  (t) => jumped(place(t), -1, { isDatabase: true }),
 );
-test("Postgres: a worker with older code leaves the jobs that it does not know", leases, () =>
-  versions(place()),
+test.concurrent("Postgres: a worker with older code leaves the jobs that it does not know", leases, (t) =>
+  versions(place(t)),
 );

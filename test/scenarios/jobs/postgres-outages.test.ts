@@ -33,7 +33,7 @@ test(
   async () => {
     const folder = mkdtempSync(join(tmpdir(), "holdfast-outage-"));
     onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-    const oracle = new Oracle(folder);
+    const oracle = new Oracle(folder, onTestFinished);
     const engine = `${server.url}#outage`;
     const common = ["--engine", engine, "--lease", "10s"];
     const workers = [
