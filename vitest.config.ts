@@ -27,6 +27,7 @@ const property = "test/**/*.property.test.ts";
 const scenario = ["test/scenarios/**/*.test.ts", "test/cli/**/*.test.ts"];
 const inspector = "test/inspect/**/*.test.ts";
 const long = "test/long/**/*.test.ts";
+const engines = "test/jobs/postgres/**/*.test.ts";
 const consumers = ["test/consumers/**/*.test.ts", "test/house/readme.test.ts"];
 
 export default defineConfig({
@@ -39,6 +40,7 @@ export default defineConfig({
       { find: /^holdfast\/inspect$/, replacement: source("inspect/index.ts") },
       { find: /^holdfast\/jobs$/, replacement: source("jobs/index.ts") },
       { find: /^holdfast\/jobs\/conformance$/, replacement: source("jobs/conformance/index.ts") },
+      { find: /^holdfast\/jobs\/postgres$/, replacement: source("jobs/postgres/index.ts") },
       { find: /^holdfast\/jobs\/sqlite$/, replacement: source("jobs/sqlite/index.ts") },
       { find: /^holdfast\/testing$/, replacement: source("testing/index.ts") },
     ],
@@ -46,10 +48,14 @@ export default defineConfig({
   test: {
     projects: [
       kind("unit", ["test/**/*.test.ts"], 10_000, {
-        exclude: [...never, property, ...scenario, inspector, long, ...consumers],
+        exclude: [...never, property, ...scenario, inspector, long, engines, ...consumers],
       }),
       kind("property", [property], 300_000, { exclude: [...never, inspector] }),
       kind("inspector", [inspector], 60_000, { globalSetup: ["test/inspect/setup.ts"] }),
+      kind("engines", [engines], 90_000, {
+        globalSetup: ["test/jobs/postgres/setup.ts"],
+        maxConcurrency: 16,
+      }),
       kind("scenario", scenario, 90_000, { globalSetup: ["test/scenarios/setup.ts"] }),
       kind("consumers", consumers, 180_000, { globalSetup: ["test/consumers/setup.ts"] }),
       // Minutes of waiting, most of it: `npm run test:long`.

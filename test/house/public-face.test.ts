@@ -46,6 +46,7 @@ const face: Record<string, string[]> = {
     "openQueue",
   ],
   "./jobs/conformance": ["engineCases"],
+  "./jobs/postgres": ["postgres"],
   "./jobs/sqlite": ["sqlite"],
   "./register": [],
   "./testing": ["leakGate", "useManualClock"],

@@ -1,0 +1,168 @@
+import type { BossExecutor, PgClient, PgPool, PgQueryable } from "./driver.ts";
+import { isCollision, toEngineError } from "./trouble.ts";
+
+/** A row; what asks for it knows its columns. */
+export type Row = Readonly<Record<string, unknown>>;
+
+/**
+ * What one transaction runs. Statements may be issued before those ahead of them are answered: over a pool that
+ * pipelines they share a way there and back.
+ */
+export class Transaction {
+  readonly #client: PgQueryable;
+  readonly #isPipelined: boolean;
+  #last: Promise<unknown> = Promise.resolve();
+  #pending: Promise<unknown>[] = [];
+  constructor(client: PgQueryable) {
+    this.#client = client;
+    this.#isPipelined = client.pipeline === true;
+  }
+
+  async query<R extends Row>(text: string, values: unknown[] = []): Promise<R[]> {
+    const { rows } = await this.#run(text, values);
+    return rows as R[];
+  }
+
+  /** Issues a statement whose answer nobody waits for before the commit. If it fails, the transaction does. */
+  send(text: string, values: unknown[] = []): void {
+    this.#await(this.query(text, values));
+  }
+
+  /** Calls pg-boss with this transaction as its database. Resolves when its statement is under way. */
+  async issue<T>(
+    call: (options: { db: BossExecutor }) => Promise<T>,
+  ): Promise<{ readonly done: Promise<T> }> {
+    const done = await new Promise<{ call: Promise<T> }>((resolve) => {
+      const under = { call: undefined as unknown as Promise<T> };
+      const told = (): void => resolve(under);
+      under.call = call({
+        db: {
+          executeSql: (text, values) => {
+            const answer = this.#run(text, values);
+            told();
+            return answer;
+          },
+        },
+      });
+      under.call.then(told, told);
+    });
+    this.#await(done.call);
+    return { done: done.call };
+  }
+
+  /** All that was issued has been answered, and nothing has failed. */
+  async settled(): Promise<void> {
+    const pending = this.#pending;
+    this.#pending = [];
+    for (const answer of pending) await answer;
+  }
+
+  /** Ends it. An earlier failure says more than what the commit of a failed transaction is answered with. */
+  async commit(): Promise<void> {
+    this.send("COMMIT");
+    await this.settled();
+  }
+
+  /** Who does not pipeline is given one statement at a time: `pg` warns of more. */
+  #run(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
+    if (this.#isPipelined) return this.#client.query(text, values);
+    const answer = this.#last.then(() => this.#client.query(text, values));
+    this.#last = answer.catch(ignore);
+    return answer;
+  }
+
+  #await(answer: Promise<unknown>): void {
+    answer.catch(ignore);
+    this.#pending.push(answer);
+  }
+}
+
+/** Postgres, as the engine sees it: statements and transactions, whose errors are `EngineError`s. */
+export class Database {
+  readonly #pool: PgPool;
+  readonly #engine: string;
+  constructor(pool: PgPool, engine: string) {
+    this.#pool = pool;
+    this.#engine = engine;
+  }
+
+  /** Runs one statement by itself. `isWrite`: where its answer is lost, it may have been stored. */
+  async query<R extends Row>(text: string, values: unknown[] = [], isWrite = false): Promise<R[]> {
+    const { rows } = await this.run(text, values, isWrite);
+    return rows as R[];
+  }
+
+  /** The same, with the driver's own answer: several for a text of several statements. */
+  async run(text: string, values: unknown[] = [], isWrite = false): Promise<{ rows: unknown[] }> {
+    for (let tries = 0; ; tries++) {
+      const client = await this.#connect();
+      try {
+        const answer = await client.query(text, values);
+        client.release();
+        return answer;
+      } catch (error) {
+        client.release(asError(error));
+        if (isCollision(error) && tries < maxTries) continue;
+        throw toEngineError(this.#engine, error, isWrite);
+      } finally {
+        client.removeListener("error", ignore);
+      }
+    }
+  }
+
+  /** Commits what `work` does, or nothing of it. `work` is called again where two transactions collided. */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    for (let tries = 0; ; tries++) {
+      const client = await this.#connect();
+      let isCommitting = false;
+      try {
+        const tx = new Transaction(client);
+        tx.send("BEGIN");
+        const answer = await work(tx);
+        isCommitting = true;
+        await tx.commit();
+        client.release();
+        return answer;
+      } catch (error) {
+        await this.#rollBack(client, error);
+        if (isCollision(error) && tries < maxTries) continue;
+        // Errors of holdfast's own are the caller's answer, and no trouble of the database.
+        if (error instanceof Error && "code" in error && String(error.code).startsWith("HF_")) throw error;
+        throw toEngineError(this.#engine, error, isCommitting);
+      } finally {
+        client.removeListener("error", ignore);
+      }
+    }
+  }
+
+  async #connect(): Promise<PgClient> {
+    try {
+      const client = await this.#pool.connect();
+      // A connection that is cut while nothing runs on it tells so by an event, which unheard ends the process.
+      client.on("error", ignore);
+      return client;
+    } catch (error) {
+      throw toEngineError(this.#engine, error);
+    }
+  }
+
+  async #rollBack(client: PgClient, error: unknown): Promise<void> {
+    try {
+      await client.query("ROLLBACK");
+      client.release();
+    } catch {
+      // Dropped with its connection, by which the server rolls back.
+      client.release(asError(error));
+    }
+  }
+}
+
+const maxTries = 5;
+
+function ignore(): void {
+  // Whoever issued the statement is told by its promise.
+}
+
+function asError(error: unknown): Error {
+  return error instanceof Error ? error : new Error(String(error));
+}

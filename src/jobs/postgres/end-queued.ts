@@ -1,0 +1,55 @@
+import type { Row, Transaction } from "./database.ts";
+import { grouped, wallNow, type Ground } from "./ground.ts";
+import { dropKeys } from "./keys.ts";
+import { fromText } from "./text.ts";
+
+/** Ends jobs that nobody runs. Answers with those that it has ended: what runs, or has ended, is left alone. */
+export async function endQueued(
+  tx: Transaction,
+  ground: Ground,
+  jobs: readonly { readonly id: string; readonly name: string }[],
+  ended: "failed" | "cancelled",
+  errorOf: (id: string) => string,
+): Promise<readonly string[]> {
+  const { schema, boss, queues } = ground;
+  if (jobs.length === 0) return [];
+  const names = [...new Set(jobs.map(({ name }) => queues.of(name)))];
+  const ids = jobs.map(({ id }) => id);
+  const free = await tx.query<Row & { id: string }>(
+    `SELECT id FROM ${schema}.job WHERE name = ANY($1::text[]) AND id = ANY($2::uuid[]) AND state < 'active' FOR UPDATE`,
+    [names, ids],
+  );
+  if (free.length === 0) return [];
+  const rows = await tx.query<Row & { id: string; name: string; key: string | null }>(
+    `UPDATE ${schema}.holdfast_job r
+     SET ended = $2, ended_at = ${wallNow}, error = s.error, cancelling = NULL, run_at = NULL, waits_for = NULL,
+       remove_at = ${wallNow} + keep_failed
+     FROM json_to_recordset($1::text::json) AS s (id uuid, error text)
+     WHERE r.id = s.id AND r.ended IS NULL AND r.worker IS NULL
+     RETURNING r.id, r.name, r.key`,
+    [JSON.stringify(free.map(({ id }) => ({ id, error: errorOf(id) }))), ended],
+  );
+  for (const [name, some] of grouped(rows, (row) => fromText(row.name))) {
+    const queue = queues.of(name);
+    const of = some.map(({ id }) => id);
+    if (ended === "failed") await failForGood(tx, ground, queue, of);
+    else await tx.issue((options) => boss.cancel(queue, of, options));
+  }
+  dropKeys(tx, ground, rows);
+  return rows.map(({ id }) => id);
+}
+
+/** pg-boss fails a job for good when its retries are used up, and holdfast has put their limit out of reach. */
+export async function failForGood(
+  tx: Transaction,
+  { schema, boss }: Ground,
+  queue: string,
+  ids: readonly string[],
+): Promise<void> {
+  tx.send(`UPDATE ${schema}.job SET retry_limit = retry_count WHERE name = $1 AND id = ANY($2::uuid[])`, [
+    queue,
+    ids,
+  ]);
+  // The rows are locked, and their fence was checked when they were.
+  await tx.issue((options) => boss.fail(queue, ids, null, options));
+}

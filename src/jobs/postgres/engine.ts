@@ -1,0 +1,189 @@
+import { randomBytes } from "node:crypto";
+
+import type { Engine, EngineCapabilities, EngineContext, JobStore } from "../engine.ts";
+import { EngineError } from "../errors.ts";
+import { Database } from "./database.ts";
+import { loadDrivers, type Boss, type Drivers, type OwnPool, type PgPool } from "./driver.ts";
+import type { Ground } from "./ground.ts";
+import { Ids } from "./ids.ts";
+import { Queues } from "./queues.ts";
+import { migrate } from "./schema.ts";
+import { Signals } from "./signals.ts";
+import { PostgresStore } from "./store.ts";
+import { digest } from "./text.ts";
+import { toEngineError } from "./trouble.ts";
+
+/** Where jobs are kept. Give one of `connectionString` and `pool`. */
+export interface PostgresOptions {
+  /** As `pg` takes it: `postgres://user@host/database`. */
+  readonly connectionString?: string;
+  /**
+   * A `pg.Pool` of your own, which is not ended. One of its connections is used to listen, so that a connection that
+   * goes through a pooler in transaction mode will not do.
+   */
+  readonly pool?: PgPool;
+  /**
+   * The schema of the database that holds pg-boss's tables and holdfast's: lower-case letters, digits and `_`.
+   * @default "holdfast"
+   */
+  readonly schema?: string;
+  /**
+   * How many connections are open at most, of a pool that is made here; one of them listens.
+   * @default 8
+   */
+  readonly connections?: number;
+  /**
+   * What `pg` is given besides, for a pool that is made here: `ssl`, `password` and the like.
+   * @default {}
+   */
+  readonly pg?: Readonly<Record<string, unknown>>;
+}
+
+/** pg-boss counts leases in seconds, and takes none below ten. */
+const minLease = 10_000;
+
+const capabilities: EngineCapabilities = {
+  transactions: true,
+  concurrencyKeys: true,
+  rates: true,
+  replace: true,
+  ordered: false,
+  minLease,
+};
+
+/**
+ * Keeps jobs in Postgres, in a queue of pg-boss's. It needs the packages `pg-boss` and `pg`, which are loaded when a
+ * queue is opened.
+ *
+ * ```ts
+ * const queue = await openQueue({ scope: app, engine: postgres("postgres://localhost/courier"), jobs: [deliver] });
+ * ```
+ *
+ * Leases and delays are measured by the clock of the database server alone: a worker whose clock jumps neither loses
+ * nor prolongs a lease. If the server's own clock jumps ahead, leases end early by as much, and are lost, not shared:
+ * what then runs twice is still fenced. Throws a TypeError where the options cannot be meant.
+ */
+export function postgres(options: string | PostgresOptions): Engine {
+  const {
+    connectionString,
+    pool,
+    schema = "holdfast",
+    connections = 8,
+    pg = {},
+  } = typeof options === "string" ? { connectionString: options } : options;
+  if ((connectionString === undefined) === (pool === undefined))
+    throw new TypeError("postgres() takes a connection string or a pool");
+  if (!/^[a-z_][a-z0-9_]{0,40}$/.test(schema))
+    throw new TypeError(`the schema ${JSON.stringify(schema)} is not of lower-case letters, digits and _`);
+  if (!Number.isInteger(connections) || connections < 3)
+    throw new TypeError(
+      "postgres() needs 3 connections or more: one listens, and one starts while another ends",
+    );
+  const name = `postgres ${connectionString === undefined ? "pool" : placeOf(connectionString)} ${schema}`;
+  const makePool = (drivers: Drivers): OwnPool =>
+    drivers.makePool({
+      connectionString,
+      max: connections,
+      // Statements of one transaction go out together, without waiting for each other's answers.
+      pipeline: true,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: 10_000,
+      connectionTimeoutMillis: 10_000,
+      application_name: "holdfast",
+      ...pg,
+    });
+  return { name, capabilities, open: (context) => open({ name, schema, pool, makePool }, context) };
+}
+
+interface Opening {
+  readonly name: string;
+  readonly schema: string;
+  readonly pool: PgPool | undefined;
+  makePool(drivers: Drivers): OwnPool;
+}
+
+async function open(
+  { name, schema, pool: given, makePool }: Opening,
+  context: EngineContext,
+): Promise<JobStore> {
+  if (context.lease < minLease)
+    throw new EngineError(
+      "HF_ENGINE_CANNOT",
+      name,
+      `a lease is ${minLease} ms or more, not ${context.lease}`,
+    );
+  const drivers = await loadDrivers(name);
+  const own = given === undefined ? makePool(drivers) : undefined;
+  // A connection that breaks while it is idle is replaced by the pool; nobody waits for it.
+  own?.on("error", () => undefined);
+  const pool = (given ?? own) as PgPool;
+  const database = new Database(pool, name);
+  const voice = randomBytes(6).toString("hex");
+  const channel = `holdfast_${digest(schema).slice(0, 24)}`;
+  const signals = new Signals(pool, channel, voice, context);
+  const boss = makeBoss(drivers, database, schema, (error) => signals.trouble(error));
+  const release = async (): Promise<void> => {
+    await boss.stop({ close: false, graceful: false });
+    await own?.end();
+  };
+  try {
+    await migrate(database, boss, { engine: name, schema, bossSchema: drivers.bossSchema });
+    await signals.start();
+    const [row] = await database.query<{ ahead: number }>(
+      "SELECT (extract(epoch FROM clock_timestamp()) * 1000 - $1)::float8 AS ahead",
+      [context.clock.wall()],
+    );
+    const ahead = row?.ahead ?? 0;
+    const leaseSeconds = Math.ceil(context.lease / 1000);
+    const ground: Ground = {
+      name,
+      schema,
+      leaseSeconds,
+      context,
+      database,
+      boss,
+      queues: new Queues(boss, leaseSeconds),
+      ids: new Ids(() => context.clock.wall() + ahead),
+      channel,
+      voice,
+      claimed: new Map(),
+    };
+    return new PostgresStore(ground, signals, release);
+  } catch (error) {
+    signals.close();
+    await release();
+    throw toEngineError(name, error);
+  }
+}
+
+/** A pg-boss that does nothing by itself but to finish what its migrations have begun. */
+function makeBoss(
+  drivers: Drivers,
+  database: Database,
+  schema: string,
+  trouble: (error: unknown) => void,
+): Boss {
+  const boss = drivers.makeBoss({
+    db: { executeSql: (text: string, values?: unknown[]) => database.run(text, values) },
+    schema,
+    // Leases are swept by holdfast, with its tables in the same transaction, and records are removed by it.
+    supervise: false,
+    schedule: false,
+    registerInstance: false,
+    persistWarnings: false,
+  });
+  boss.on("error", trouble);
+  boss.on("warning", () => undefined);
+  return boss;
+}
+
+/** Where it is, without who asks and with which password. */
+function placeOf(connectionString: string): string {
+  try {
+    const { host, pathname } = new URL(connectionString);
+    return `${host}${pathname}`;
+  } catch {
+    // Such as `dbname=courier password=…`: nothing of it is safe to show.
+    return "server";
+  }
+}

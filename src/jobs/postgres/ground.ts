@@ -1,0 +1,72 @@
+import type { EngineContext, Lease } from "../engine.ts";
+import type { Database, Row, Transaction } from "./database.ts";
+import type { Boss } from "./driver.ts";
+import type { Ids } from "./ids.ts";
+import type { Queues } from "./queues.ts";
+import { fromText, isId } from "./text.ts";
+
+/** What all operations of one opening stand on. */
+export interface Ground {
+  /** Of the engine. */
+  readonly name: string;
+  readonly schema: string;
+  /** How long a lease is, as pg-boss counts it. */
+  readonly leaseSeconds: number;
+  readonly context: EngineContext;
+  readonly database: Database;
+  readonly boss: Boss;
+  readonly queues: Queues;
+  readonly ids: Ids;
+  /** The channel of its notifications, and who says them. */
+  readonly channel: string;
+  readonly voice: string;
+  /** The names of the jobs that were claimed here: pg-boss finds a job only by its queue and its id. */
+  readonly claimed: Map<string, string>;
+}
+
+/** What was said: that jobs may be claimable, that one is to stop, that one has ended. */
+export type Word = "jobs" | "cancel" | "end";
+
+/** ms since the epoch, as the database sees it. The wall clocks of workers are never asked. */
+export const wallNow = "floor(extract(epoch FROM clock_timestamp()) * 1000)::float8";
+
+/** Whether the lease of a row `j` of pg-boss's table runs. Both are the database's clock. */
+export const leaseRuns = "j.heartbeat_on + j.heartbeat_seconds * interval '1 second' > clock_timestamp()";
+
+/** Tells the other openings, once this transaction is committed. */
+export function say(tx: Transaction, { channel, voice }: Ground, word: Word): void {
+  tx.send("SELECT pg_notify($1, $2)", [channel, `${word} ${voice}`]);
+}
+
+/** The names of jobs by their ids; those that were not claimed here are looked up. What does not exist is left out. */
+export async function namesOf(
+  { claimed, schema, database }: Ground,
+  leases: readonly Pick<Lease, "id">[],
+): Promise<Map<string, string>> {
+  const names = new Map<string, string>();
+  const unknown: string[] = [];
+  for (const { id } of leases) {
+    const name = claimed.get(id);
+    if (name !== undefined) names.set(id, name);
+    else if (isId(id)) unknown.push(id);
+  }
+  if (unknown.length === 0) return names;
+  const rows = await database.query<Row & { id: string; name: string }>(
+    `SELECT id, name FROM ${schema}.holdfast_job WHERE id = ANY($1::uuid[])`,
+    [unknown],
+  );
+  for (const { id, name } of rows) names.set(id, fromText(name));
+  return names;
+}
+
+/** Things by what `of` says of them, in the order in which they came. */
+export function grouped<T>(all: Iterable<T>, of: (one: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>();
+  for (const one of all) {
+    const key = of(one);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [one]);
+    else group.push(one);
+  }
+  return groups;
+}
