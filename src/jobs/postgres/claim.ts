@@ -1,4 +1,5 @@
 import type { ClaimedJob, ClaimRequest, StoredSchedule, StoredStep } from "../engine.ts";
+import { given } from "../../core/given.ts";
 import { expiredInfo } from "../errors.ts";
 import type { Row, Transaction } from "./database.ts";
 import type { BossClaim } from "./driver.ts";
@@ -23,19 +24,63 @@ interface Room {
   readonly tiers: readonly number[];
 }
 
-/** A job of a key was claimed without the lock that its bound needs. */
-class UnlockedKey extends Error {}
+interface Raw {
+  readonly name: string;
+  readonly claim: BossClaim;
+}
+
+/** What was claimed, while the commit is under way. */
+interface Taken {
+  readonly raw: readonly Raw[];
+  readonly rows: Promise<readonly ClaimedRow[]>;
+  readonly steps: Promise<readonly StepRow[]>;
+  readonly nextIn?: number;
+}
+
+/** Something has to be known, or locked, before jobs of this name are claimed. */
+class NeedsCare extends Error {}
 
 /** Claims within one transaction. */
 export async function claimJobs(ground: Ground, request: ClaimRequest): Promise<Claimed> {
-  try {
-    return await ground.database.transaction((tx) => claimIn(tx, ground, request, false));
-  } catch (error) {
-    // The first of its name with a key was stored in this very moment: again, with the lock.
-    const cause = error instanceof Error ? error.cause : undefined;
-    if (!(error instanceof UnlockedKey) && !(cause instanceof UnlockedKey)) throw error;
-    return ground.database.transaction((tx) => claimIn(tx, ground, request, true));
+  const { database, careful } = ground;
+  const [only, ...others] = request.names;
+  if (only !== undefined && others.length === 0 && only.rate === undefined && !careful.has(only.name)) {
+    const most = Math.min(request.limit, only.limit);
+    if (most <= 0) return { jobs: [], hasEnded: false };
+    try {
+      return await describe(
+        ground,
+        await database.transaction((tx) => claimAtOnce(tx, ground, only.name, most)),
+      );
+    } catch (error) {
+      if (!needsCare(error)) throw error;
+      // From now on it is looked first.
+      careful.add(only.name);
+    }
   }
+  try {
+    return await describe(ground, await database.transaction((tx) => claimIn(tx, ground, request, false)));
+  } catch (error) {
+    if (!needsCare(error)) throw error;
+    // The first of its name with a key was stored in this very moment: again, with the lock.
+    return describe(ground, await database.transaction((tx) => claimIn(tx, ground, request, true)));
+  }
+}
+
+function needsCare(error: unknown): boolean {
+  return error instanceof NeedsCare || (error instanceof Error && error.cause instanceof NeedsCare);
+}
+
+/** Fetches without waiting for what is known of the name: mostly, that is nothing. Where it is, all is taken back. */
+async function claimAtOnce(tx: Transaction, ground: Ground, name: string, most: number): Promise<Taken> {
+  const known = tx.keep(look(tx, ground, [name]));
+  const fetched = await fetch(tx, ground, { name, tiers: [] }, most);
+  if ((await known).some(({ isPaused, perKeys }) => isPaused || perKeys.length > 0)) throw new NeedsCare();
+  return note(
+    tx,
+    ground,
+    fetched.map((claim) => ({ name, claim })),
+  );
 }
 
 async function claimIn(
@@ -43,10 +88,12 @@ async function claimIn(
   ground: Ground,
   request: ClaimRequest,
   isAllLocked: boolean,
-): Promise<Claimed> {
+): Promise<Taken> {
   const { rooms, rates } = await findRoom(tx, ground, request, isAllLocked);
-  const raw: { readonly name: string; readonly claim: BossClaim }[] = [];
+  const raw: Raw[] = [];
   const share = await shares(tx, ground, request.limit, rooms);
+  const ready = share === undefined ? Infinity : [...share.values()].reduce((sum, count) => sum + count, 0);
+  const hasTiers = rooms.some(({ tiers }) => tiers.length > 0);
   let left = request.limit;
   // First each name's share of what is ready; then, where that was less than it seemed (others were faster, keys were
   // busy), whatever is there.
@@ -60,28 +107,38 @@ async function claimIn(
       room.limit -= found.length;
       left -= found.length;
     }
-    // Without keys a second look at the only name finds what the first has found: nothing more.
-    if (rooms.length === 1 && rooms[0]?.tiers.length === 0) break;
-    if (rooms.every(({ tiers }) => tiers.length === 0) && raw.length < request.limit && round > 0) break;
+    // Without keys another look finds no more than the first has found, but where others were faster.
+    if (!hasTiers && (rooms.length === 1 || raw.length === ready || round > 0)) break;
   }
-  if (raw.length === 0) return { jobs: [], ...rates.nextIn(), hasEnded: false };
   rates.record(tx, ground, raw);
-  const { jobs, hasEnded } = await describe(tx, ground, raw);
-  return { jobs, ...(jobs.length === 0 ? { nextIn: 0 } : rates.nextIn()), hasEnded };
+  return { ...note(tx, ground, raw), ...rates.nextIn() };
+}
+
+interface NameRow extends Row {
+  readonly name: string;
+  readonly isPaused: boolean;
+  readonly perKeys: readonly number[];
+}
+
+/** What is known of names: of most, nothing. `` is all of them. */
+function look(tx: Transaction, { schema }: Ground, names: readonly string[]): Promise<NameRow[]> {
+  return tx.query<NameRow>(
+    `SELECT name, is_paused AS "isPaused", per_keys AS "perKeys" FROM ${schema}.holdfast_name
+     WHERE name = ANY($1::text[]) OR name = ''`,
+    [names.map(toText)],
+  );
 }
 
 /** The names that may be claimed, and how many of each. What needs it is locked until the commit. */
 async function findRoom(
   tx: Transaction,
-  { schema, queues }: Ground,
+  ground: Ground,
   { names }: ClaimRequest,
   isAllLocked: boolean,
 ): Promise<{ rooms: Room[]; rates: Rates }> {
-  const rows = await tx.query<Row & { name: string; isPaused: boolean; perKeys: number[] }>(
-    `SELECT name, is_paused AS "isPaused", per_keys AS "perKeys" FROM ${schema}.holdfast_name
-     WHERE name = ANY($1::text[]) OR name = ''`,
-    [names.map(({ name }) => toText(name))],
-  );
+  const { schema, queues } = ground;
+  const asked = names.map(({ name }) => name);
+  const rows = await look(tx, ground, asked);
   const known = new Map(rows.map((row) => [fromText(row.name), row]));
   if (known.get("")?.isPaused === true) return { rooms: [], rates: takeNone };
   const open = names.filter(({ name }) => known.get(name)?.isPaused !== true);
@@ -133,7 +190,7 @@ async function shares(
 async function fetch(
   tx: Transaction,
   ground: Ground,
-  { name, tiers }: Room,
+  { name, tiers }: Pick<Room, "name" | "tiers">,
   most: number,
 ): Promise<BossClaim[]> {
   const { done } = await tx.issue((options) =>
@@ -151,7 +208,7 @@ async function fetch(
     }),
   );
   const found = await done;
-  if (tiers.length === 0 && found.some(({ groupId }) => groupId !== null)) throw new UnlockedKey();
+  if (tiers.length === 0 && found.some(({ groupId }) => groupId !== null)) throw new NeedsCare();
   return found;
 }
 
@@ -168,15 +225,11 @@ interface ClaimedRow extends Row {
   readonly expiresAt: number | null;
 }
 
-/** Notes in the side tables who runs them, and reads there what they are. */
-async function describe(
-  tx: Transaction,
-  ground: Ground,
-  raw: readonly { readonly name: string; readonly claim: BossClaim }[],
-): Promise<{ jobs: readonly ClaimedJob[]; hasEnded: boolean }> {
-  const { schema, context, leaseSeconds, queues, claimed } = ground;
-  const nameOf = new Map(raw.map(({ name, claim }) => [claim.id, name]));
-  const ids = [...nameOf.keys()];
+/** Notes in the side tables who runs them, and asks there what they are; the commit need not wait for the answers. */
+function note(tx: Transaction, ground: Ground, raw: readonly Raw[]): Taken {
+  if (raw.length === 0) return { raw, rows: Promise.resolve([]), steps: Promise.resolve([]) };
+  const { schema, context, leaseSeconds, queues } = ground;
+  const ids = raw.map(({ claim }) => claim.id);
   // Who has enqueued it may have had another length of a lease in mind.
   if (raw.some(({ claim }) => claim.heartbeatSeconds !== leaseSeconds))
     tx.send(
@@ -184,7 +237,7 @@ async function describe(
       [[...new Set(raw.map(({ name }) => queues.of(name)))], ids, leaseSeconds],
     );
   // An attempt that is still open here was ended by pg-boss's supervisor, which somebody else runs on this schema.
-  const rows = await tx.query<ClaimedRow>(
+  const rows = tx.query<ClaimedRow>(
     `UPDATE ${schema}.holdfast_job r SET
        token = c.token, worker = $3, started_at = ${wallNow}, run_at = NULL,
        lapses = CASE WHEN r.worker IS NULL THEN r.lapses ELSE r.lapses + 1 END,
@@ -197,11 +250,29 @@ async function describe(
        r.cancelling IS NOT NULL AS "isCancelling"`,
     [ids, raw.map(({ claim }) => claim.retryCount + 1), toText(context.worker)],
   );
-  const hasEnded = rows.length < ids.length && (await endOthers(tx, ground, nameOf, rows));
-  const steps = await stepsOf(tx, ground, rows);
+  const again = raw.filter(({ claim }) => claim.retryCount > 0).map(({ claim }) => claim.id);
+  const steps =
+    again.length === 0
+      ? Promise.resolve([])
+      : tx.query<StepRow>(
+          `SELECT id, name, value, at FROM ${schema}.holdfast_step WHERE id = ANY($1::uuid[]) ORDER BY number`,
+          [again],
+        );
+  return { raw, rows: tx.keep(rows), steps: tx.keep(steps) };
+}
+
+interface StepRow extends Row, StoredStep {
+  readonly id: string;
+}
+
+/** What was claimed, once the commit is through. */
+async function describe(ground: Ground, taken: Taken): Promise<Claimed> {
+  const nameOf = new Map(taken.raw.map(({ name, claim }) => [claim.id, name]));
+  const rows = await taken.rows;
+  const steps = grouped(await taken.steps, ({ id }) => id);
   const jobs = rows.map((row): ClaimedJob => {
     const name = nameOf.get(row.id) as string;
-    claimed.set(row.id, name);
+    ground.claimed.set(row.id, name);
     return {
       id: row.id,
       token: row.token,
@@ -212,12 +283,24 @@ async function describe(
       createdAt: row.createdAt,
       attempt: row.token,
       failures: row.failures,
-      steps: steps.get(row.id) ?? [],
+      steps: (steps.get(row.id) ?? []).map((step) => ({
+        name: fromText(step.name),
+        value: step.value,
+        at: step.at,
+      })),
       ...(row.schedule === null ? {} : { schedule: JSON.parse(row.schedule) as StoredSchedule }),
       isCancelling: row.isCancelling,
     };
   });
-  return { jobs: jobs.toSorted(byTurn), hasEnded };
+  const hasEnded =
+    rows.length < nameOf.size &&
+    (await ground.database.transaction((tx) => endOthers(tx, ground, nameOf, rows)));
+  return {
+    jobs: jobs.toSorted(byTurn),
+    // What was in the way is away now.
+    ...(hasEnded && jobs.length === 0 ? { nextIn: 0 } : given({ nextIn: taken.nextIn })),
+    hasEnded,
+  };
 }
 
 /** Ids sort as the jobs were enqueued. */
@@ -238,13 +321,13 @@ async function endOthers(
   const ids = [...rest.keys()];
   const expired = await tx.query<Row & { id: string; expiresAt: number }>(
     `SELECT id, expires_at AS "expiresAt" FROM ${schema}.holdfast_job
-     WHERE id = ANY($1::uuid[]) AND ended IS NULL AND worker IS NULL`,
+     WHERE id = ANY($1::uuid[]) AND ended IS NULL`,
     [ids],
   );
   const errors = expired.map(({ id, expiresAt }) => ({ id, error: JSON.stringify(expiredInfo(expiresAt)) }));
   const rows = await tx.query<Row & { id: string; name: string; key: string | null }>(
     `UPDATE ${schema}.holdfast_job r
-     SET ended = 'failed', ended_at = ${wallNow}, error = s.error, run_at = NULL, remove_at = ${wallNow} + keep_failed
+     SET ended = 'failed', worker = NULL, ended_at = ${wallNow}, error = s.error, run_at = NULL, remove_at = ${wallNow} + keep_failed
      FROM json_to_recordset($1::text::json) AS s (id uuid, error text) WHERE r.id = s.id
      RETURNING r.id, r.name, r.key`,
     [JSON.stringify(errors)],
@@ -254,24 +337,4 @@ async function endOthers(
   for (const [name, some] of grouped(ids, (id) => rest.get(id) as string))
     await failForGood(tx, ground, queues.of(name), some);
   return rows.length > 0;
-}
-
-async function stepsOf(
-  tx: Transaction,
-  { schema }: Ground,
-  rows: readonly ClaimedRow[],
-): Promise<Map<string, StoredStep[]>> {
-  const again = rows.filter(({ token }) => token > 1).map(({ id }) => id);
-  if (again.length === 0) return new Map();
-  const steps = await tx.query<Row & { id: string; name: string; value: string; at: number }>(
-    `SELECT id, name, value, at FROM ${schema}.holdfast_step WHERE id = ANY($1::uuid[]) ORDER BY number`,
-    [again],
-  );
-  const of = new Map<string, StoredStep[]>();
-  for (const [id, some] of grouped(steps, (step) => step.id))
-    of.set(
-      id,
-      some.map(({ name, value, at }) => ({ name: fromText(name), value, at })),
-    );
-  return of;
 }

@@ -28,6 +28,12 @@ export class Transaction {
     this.#await(this.query(text, values));
   }
 
+  /** The same for an answer that is looked at only after the commit. */
+  keep<T>(answer: Promise<T>): Promise<T> {
+    this.#await(answer);
+    return answer;
+  }
+
   /** Calls pg-boss with this transaction as its database. Resolves when its statement is under way. */
   async issue<T>(
     call: (options: { db: BossExecutor }) => Promise<T>,

@@ -147,6 +147,7 @@ async function open(
       channel,
       voice,
       claimed: new Map(),
+      careful: new Set(),
     };
     return new PostgresStore(ground, signals, release);
   } catch (error) {

@@ -185,16 +185,17 @@ async function insert(tx: Transaction, ground: Ground, fresh: readonly Fresh[]):
     expires_at: job.expiresAt,
     waits_for: waitsFor,
   }));
+  // Who listens hears of it with the commit.
   tx.send(
-    `INSERT INTO ${ground.schema}.holdfast_job (${columns.join(", ")}, created_at)
+    `WITH stored AS (INSERT INTO ${ground.schema}.holdfast_job (${columns.join(", ")}, created_at)
      SELECT ${columns.join(", ")}, ${wallNow.replace("clock_timestamp", "now")}
      FROM json_to_recordset($1::text::json) AS x (
        id uuid, name text, queue text, input text, key text, concurrency_key text, priority float8, max_lapses float8,
        keep_succeeded float8, keep_failed float8, schedule text, schedule_name text, run_at float8, expires_at float8,
-       waits_for uuid)`,
-    [JSON.stringify(rows)],
+       waits_for uuid))
+     SELECT pg_notify($2, $3)`,
+    [JSON.stringify(rows), ground.channel, `jobs ${ground.voice}`],
   );
-  say(tx, ground, "jobs");
 }
 
 const columns = [

@@ -22,6 +22,8 @@ export interface Ground {
   readonly voice: string;
   /** The names of the jobs that were claimed here: pg-boss finds a job only by its queue and its id. */
   readonly claimed: Map<string, string>;
+  /** The names of jobs that were paused once, or have keys: what is known of them is read before they are claimed. */
+  readonly careful: Set<string>;
 }
 
 /** What was said: that jobs may be claimable, that one is to stop, that one has ended. */

@@ -66,12 +66,18 @@ export class PostgresStore implements JobStore {
     return this.#do(async () => {
       const names = request.names.map(({ name }) => name);
       await this.#ground.queues.make(names);
-      await this.#mend(names);
-      if (request.limit <= 0 || names.length === 0) return { jobs: [] };
-      const { jobs, nextIn, hasEnded } = await claimJobs(this.#ground, request);
-      if (hasEnded) this.#hasEnded();
-      if (jobs.length < request.limit) this.#alarm.ask(names);
-      return { jobs, ...(nextIn === undefined ? {} : { nextIn }) };
+      if (names.length === 0) return { jobs: [] };
+      // At the same time: mostly there is nothing to mend, and what there is has waited for a lease's end already.
+      const mending = this.#mend(names).catch((error: unknown) => {
+        this.#signals.trouble(error);
+        return false;
+      });
+      let answer = request.limit <= 0 ? { jobs: [] } : await this.#claim(request);
+      if (answer.jobs.length < request.limit) {
+        if (await mending) answer = await this.#claimMore(request, answer);
+        this.#alarm.ask(names);
+      }
+      return answer;
     });
   }
 
@@ -164,12 +170,36 @@ export class PostgresStore implements JobStore {
     return answer;
   }
 
-  async #mend(names: readonly string[]): Promise<void> {
-    const now = this.#ground.context.clock.now();
-    if (now - this.#mendedAt < mendEvery) return;
-    this.#mendedAt = now;
-    const { hasEnded } = await mend(this.#ground, names);
+  async #claim(request: ClaimRequest): Promise<ClaimAnswer> {
+    const { jobs, nextIn, hasEnded } = await claimJobs(this.#ground, request);
     if (hasEnded) this.#hasEnded();
+    return { jobs, ...(nextIn === undefined ? {} : { nextIn }) };
+  }
+
+  /** What was mended meanwhile may be claimable, within the room that is left. */
+  async #claimMore(request: ClaimRequest, first: ClaimAnswer): Promise<ClaimAnswer> {
+    const names = request.names.map((name) => ({
+      ...name,
+      limit: name.limit - first.jobs.filter((job) => job.name === name.name).length,
+    }));
+    try {
+      const more = await this.#claim({ limit: request.limit - first.jobs.length, names });
+      return { ...more, jobs: [...first.jobs, ...more.jobs] };
+    } catch (error) {
+      // Who has claimed something has to hear of it.
+      if (first.jobs.length === 0) throw error;
+      return first;
+    }
+  }
+
+  /** Answers with whether something was put right. */
+  async #mend(names: readonly string[]): Promise<boolean> {
+    const now = this.#ground.context.clock.now();
+    if (now - this.#mendedAt < mendEvery) return false;
+    this.#mendedAt = now;
+    const mended = await mend(this.#ground, names);
+    if (mended?.hasEnded === true) this.#hasEnded();
+    return mended !== undefined;
   }
 
   async #enqueueAll(all: readonly (readonly NewJob[])[]): Promise<readonly (readonly Enqueued[])[]> {
