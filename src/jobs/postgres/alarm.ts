@@ -1,5 +1,5 @@
 import type { Row } from "./database.ts";
-import { wallNow, type Ground } from "./ground.ts";
+import { transactionNow, type Ground } from "./ground.ts";
 
 /** Between two looks, at least. */
 const apart = 250;
@@ -83,8 +83,8 @@ export class Alarm {
           WHERE name = ANY($1::text[]) AND state IN ('created', 'retry') AND NOT blocked AND start_after > now()),
          (SELECT extract(epoch FROM min(heartbeat_on + heartbeat_seconds * interval '1 second') - clock_timestamp()) * 1000
           FROM ${schema}.job WHERE name = ANY($1::text[]) AND state = 'active'),
-         (SELECT min(expires_at) - ${wallNow} FROM ${schema}.holdfast_job
-          WHERE expires_at IS NOT NULL AND ended IS NULL AND worker IS NULL AND queue = ANY($1::text[]))
+         (SELECT min(expiry) - ${transactionNow} FROM ${schema}.holdfast_job
+          WHERE expiry IS NOT NULL AND queue = ANY($1::text[]))
        )::float8 AS "inMs"`,
       [this.#names.map((name) => queues.of(name))],
     );

@@ -1,40 +1,16 @@
-import type { ClaimedJob, ClaimRequest, StoredSchedule, StoredStep } from "../engine.ts";
-import { given } from "../../core/given.ts";
-import { expiredInfo } from "../errors.ts";
+import type { ClaimRequest } from "../engine.ts";
 import type { Row, Transaction } from "./database.ts";
 import type { BossClaim } from "./driver.ts";
-import { failForGood } from "./end-queued.ts";
-import { grouped, wallNow, type Ground } from "./ground.ts";
-import { dropKeys } from "./keys.ts";
+import type { Ground } from "./ground.ts";
+import { describe, noteEach, noteFetched, type Claimed, type Raw, type Taken } from "./note.ts";
 import { takeRates, type Rates } from "./rates.ts";
 import { fromText, toText } from "./text.ts";
-
-/** What one look at the names has found. */
-export interface Claimed {
-  readonly jobs: readonly ClaimedJob[];
-  /** In how many ms a rate lets the next one go. */
-  readonly nextIn?: number;
-  /** Something was ended on the way. */
-  readonly hasEnded: boolean;
-}
+import { isRefusal } from "./trouble.ts";
 
 interface Room {
   readonly name: string;
   limit: number;
   readonly tiers: readonly number[];
-}
-
-interface Raw {
-  readonly name: string;
-  readonly claim: BossClaim;
-}
-
-/** What was claimed, while the commit is under way. */
-interface Taken {
-  readonly raw: readonly Raw[];
-  readonly rows: Promise<readonly ClaimedRow[]>;
-  readonly steps: Promise<readonly StepRow[]>;
-  readonly nextIn?: number;
 }
 
 /** Something has to be known, or locked, before jobs of this name are claimed. */
@@ -68,19 +44,18 @@ export async function claimJobs(ground: Ground, request: ClaimRequest): Promise<
 }
 
 function needsCare(error: unknown): boolean {
-  return error instanceof NeedsCare || (error instanceof Error && error.cause instanceof NeedsCare);
+  const cause = error instanceof Error ? error.cause : undefined;
+  return error instanceof NeedsCare || cause instanceof NeedsCare || isRefusal(cause);
 }
 
-/** Fetches without waiting for what is known of the name: mostly, that is nothing. Where it is, all is taken back. */
+/**
+ * Fetches, notes what was fetched, and commits, without waiting in between. Where the name is paused, or has keys, which
+ * need more than that, the note refuses, and with it all is taken back.
+ */
 async function claimAtOnce(tx: Transaction, ground: Ground, name: string, most: number): Promise<Taken> {
-  const known = tx.keep(look(tx, ground, [name]));
-  const fetched = await fetch(tx, ground, { name, tiers: [] }, most);
-  if ((await known).some(({ isPaused, perKeys }) => isPaused || perKeys.length > 0)) throw new NeedsCare();
-  return note(
-    tx,
-    ground,
-    fetched.map((claim) => ({ name, claim })),
-  );
+  const { done } = await fetch(tx, ground, { name, tiers: [] }, most);
+  const rows = tx.keep(noteFetched(tx, ground, name));
+  return { raw: done.then((found) => found.map((claim) => ({ name, claim }))), rows };
 }
 
 async function claimIn(
@@ -102,7 +77,10 @@ async function claimIn(
     for (const room of rooms) {
       const most = Math.min(left, room.limit, round === 0 ? (share?.get(room.name) ?? Infinity) : Infinity);
       if (most <= 0) continue;
-      const found = await fetch(tx, ground, room, most);
+      const { done } = await fetch(tx, ground, room, most);
+      const found = await done;
+      // Those of a key need the lock.
+      if (room.tiers.length === 0 && found.some(({ groupId }) => groupId !== null)) throw new NeedsCare();
       for (const claim of found) raw.push({ name: room.name, claim });
       room.limit -= found.length;
       left -= found.length;
@@ -111,7 +89,8 @@ async function claimIn(
     if (!hasTiers && (rooms.length === 1 || raw.length === ready || round > 0)) break;
   }
   rates.record(tx, ground, raw);
-  return { ...note(tx, ground, raw), ...rates.nextIn() };
+  const rows = raw.length === 0 ? Promise.resolve([]) : tx.keep(noteEach(tx, ground, raw));
+  return { raw: Promise.resolve(raw), rows, ...rates.nextIn() };
 }
 
 interface NameRow extends Row {
@@ -122,7 +101,7 @@ interface NameRow extends Row {
 
 /** What is known of names: of most, nothing. `` is all of them. */
 function look(tx: Transaction, { schema }: Ground, names: readonly string[]): Promise<NameRow[]> {
-  return tx.query<NameRow>(
+  return tx.again<NameRow>(
     `SELECT name, is_paused AS "isPaused", per_keys AS "perKeys" FROM ${schema}.holdfast_name
      WHERE name = ANY($1::text[]) OR name = ''`,
     [names.map(toText)],
@@ -187,13 +166,13 @@ async function shares(
   return share;
 }
 
-async function fetch(
+function fetch(
   tx: Transaction,
   ground: Ground,
   { name, tiers }: Pick<Room, "name" | "tiers">,
   most: number,
-): Promise<BossClaim[]> {
-  const { done } = await tx.issue((options) =>
+): Promise<{ readonly done: Promise<BossClaim[]> }> {
+  return tx.issue((options) =>
     ground.boss.fetch(ground.queues.of(name), {
       ...options,
       batchSize: most,
@@ -207,134 +186,4 @@ async function fetch(
           }),
     }),
   );
-  const found = await done;
-  if (tiers.length === 0 && found.some(({ groupId }) => groupId !== null)) throw new NeedsCare();
-  return found;
-}
-
-interface ClaimedRow extends Row {
-  readonly id: string;
-  readonly token: number;
-  readonly input: string;
-  readonly key: string | null;
-  readonly priority: number;
-  readonly createdAt: number;
-  readonly failures: number;
-  readonly schedule: string | null;
-  readonly isCancelling: boolean;
-  readonly expiresAt: number | null;
-}
-
-/** Notes in the side tables who runs them, and asks there what they are; the commit need not wait for the answers. */
-function note(tx: Transaction, ground: Ground, raw: readonly Raw[]): Taken {
-  if (raw.length === 0) return { raw, rows: Promise.resolve([]), steps: Promise.resolve([]) };
-  const { schema, context, leaseSeconds, queues } = ground;
-  const ids = raw.map(({ claim }) => claim.id);
-  // Who has enqueued it may have had another length of a lease in mind.
-  if (raw.some(({ claim }) => claim.heartbeatSeconds !== leaseSeconds))
-    tx.send(
-      `UPDATE ${schema}.job SET heartbeat_seconds = $3 WHERE name = ANY($1::text[]) AND id = ANY($2::uuid[])`,
-      [[...new Set(raw.map(({ name }) => queues.of(name)))], ids, leaseSeconds],
-    );
-  // An attempt that is still open here was ended by pg-boss's supervisor, which somebody else runs on this schema.
-  const rows = tx.query<ClaimedRow>(
-    `UPDATE ${schema}.holdfast_job r SET
-       token = c.token, worker = $3, started_at = ${wallNow}, run_at = NULL,
-       lapses = CASE WHEN r.worker IS NULL THEN r.lapses ELSE r.lapses + 1 END,
-       attempts = CASE WHEN r.worker IS NULL THEN r.attempts ELSE r.attempts || (
-         '{"attempt":' || r.token || ',"worker":' || to_json(r.worker) || ',"startedAt":' || r.started_at::bigint ||
-         ',"endedAt":' || ${wallNow}::bigint || ',"end":"lapsed"}') END
-     FROM unnest($1::uuid[], $2::int[]) AS c (id, token)
-     WHERE r.id = c.id AND r.ended IS NULL AND (r.expires_at IS NULL OR r.expires_at > ${wallNow})
-     RETURNING r.id, r.token, r.input, r.key, r.priority, r.created_at AS "createdAt", r.failures, r.schedule,
-       r.cancelling IS NOT NULL AS "isCancelling"`,
-    [ids, raw.map(({ claim }) => claim.retryCount + 1), toText(context.worker)],
-  );
-  const again = raw.filter(({ claim }) => claim.retryCount > 0).map(({ claim }) => claim.id);
-  const steps =
-    again.length === 0
-      ? Promise.resolve([])
-      : tx.query<StepRow>(
-          `SELECT id, name, value, at FROM ${schema}.holdfast_step WHERE id = ANY($1::uuid[]) ORDER BY number`,
-          [again],
-        );
-  return { raw, rows: tx.keep(rows), steps: tx.keep(steps) };
-}
-
-interface StepRow extends Row, StoredStep {
-  readonly id: string;
-}
-
-/** What was claimed, once the commit is through. */
-async function describe(ground: Ground, taken: Taken): Promise<Claimed> {
-  const nameOf = new Map(taken.raw.map(({ name, claim }) => [claim.id, name]));
-  const rows = await taken.rows;
-  const steps = grouped(await taken.steps, ({ id }) => id);
-  const jobs = rows.map((row): ClaimedJob => {
-    const name = nameOf.get(row.id) as string;
-    ground.claimed.set(row.id, name);
-    return {
-      id: row.id,
-      token: row.token,
-      name,
-      input: row.input,
-      ...(row.key === null ? {} : { key: fromText(row.key) }),
-      priority: row.priority,
-      createdAt: row.createdAt,
-      attempt: row.token,
-      failures: row.failures,
-      steps: (steps.get(row.id) ?? []).map((step) => ({
-        name: fromText(step.name),
-        value: step.value,
-        at: step.at,
-      })),
-      ...(row.schedule === null ? {} : { schedule: JSON.parse(row.schedule) as StoredSchedule }),
-      isCancelling: row.isCancelling,
-    };
-  });
-  const hasEnded =
-    rows.length < nameOf.size &&
-    (await ground.database.transaction((tx) => endOthers(tx, ground, nameOf, rows)));
-  return {
-    jobs: jobs.toSorted(byTurn),
-    // What was in the way is away now.
-    ...(hasEnded && jobs.length === 0 ? { nextIn: 0 } : given({ nextIn: taken.nextIn })),
-    hasEnded,
-  };
-}
-
-/** Ids sort as the jobs were enqueued. */
-function byTurn(a: ClaimedJob, b: ClaimedJob): number {
-  return b.priority - a.priority || (a.id < b.id ? -1 : 1);
-}
-
-/** What pg-boss has given though its time is over: it fails. */
-async function endOthers(
-  tx: Transaction,
-  ground: Ground,
-  nameOf: ReadonlyMap<string, string>,
-  taken: readonly { readonly id: string }[],
-): Promise<boolean> {
-  const { schema, queues } = ground;
-  const rest = new Map(nameOf);
-  for (const { id } of taken) rest.delete(id);
-  const ids = [...rest.keys()];
-  const expired = await tx.query<Row & { id: string; expiresAt: number }>(
-    `SELECT id, expires_at AS "expiresAt" FROM ${schema}.holdfast_job
-     WHERE id = ANY($1::uuid[]) AND ended IS NULL`,
-    [ids],
-  );
-  const errors = expired.map(({ id, expiresAt }) => ({ id, error: JSON.stringify(expiredInfo(expiresAt)) }));
-  const rows = await tx.query<Row & { id: string; name: string; key: string | null }>(
-    `UPDATE ${schema}.holdfast_job r
-     SET ended = 'failed', worker = NULL, ended_at = ${wallNow}, error = s.error, run_at = NULL, remove_at = ${wallNow} + keep_failed
-     FROM json_to_recordset($1::text::json) AS s (id uuid, error text) WHERE r.id = s.id
-     RETURNING r.id, r.name, r.key`,
-    [JSON.stringify(errors)],
-  );
-  dropKeys(tx, ground, rows);
-  // What the side tables do not know, somebody else has sent to this queue: it is not run, and not lost silently.
-  for (const [name, some] of grouped(ids, (id) => rest.get(id) as string))
-    await failForGood(tx, ground, queues.of(name), some);
-  return rows.length > 0;
 }

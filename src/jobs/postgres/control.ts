@@ -2,7 +2,7 @@ import type { ErrorInfo } from "../../core/index.ts";
 import type { JobState } from "../record.ts";
 import type { Row, Transaction } from "./database.ts";
 import { endQueued } from "./end-queued.ts";
-import { grouped, say, wallNow, type Ground } from "./ground.ts";
+import { grouped, say, transactionNow, type Ground } from "./ground.ts";
 import { keyHash } from "./keys.ts";
 import { farRetryLimit } from "./queues.ts";
 import { fromText, isId, toText } from "./text.ts";
@@ -85,7 +85,7 @@ export async function retryJob(ground: Ground, id: string, fromStart: boolean): 
     ]);
     tx.send(
       `UPDATE ${schema}.holdfast_job SET ended = NULL, ended_at = NULL, remove_at = NULL, run_at = NULL,
-         expires_at = NULL, failures = 0, lapses = 0, cancelling = NULL, is_blocking = false WHERE id = $1`,
+         expires_at = NULL, expiry = NULL, failures = 0, lapses = 0, cancelling = NULL, is_blocking = false WHERE id = $1`,
       [id],
     );
     if (fromStart) tx.send(`DELETE FROM ${schema}.holdfast_step WHERE id = $1`, [id]);
@@ -106,12 +106,12 @@ export async function removeJob(ground: Ground, id: string): Promise<boolean | u
   });
 }
 
-/** Removes jobs that were kept for long enough, the oldest first. */
+/** Removes jobs that were kept for long enough. */
 export async function sweepJobs(ground: Ground, limit: number): Promise<number> {
   return ground.database.transaction(async (tx) => {
     const rows = await tx.query<Row & { id: string; name: string }>(
-      `SELECT id, name FROM ${ground.schema}.holdfast_job WHERE remove_at <= ${wallNow}
-       ORDER BY remove_at LIMIT $1 FOR UPDATE SKIP LOCKED`,
+      `SELECT id, name FROM ${ground.schema}.holdfast_job WHERE remove_at <= ${transactionNow}
+       LIMIT $1 FOR UPDATE SKIP LOCKED`,
       [Math.min(limit, 2 ** 31 - 1)],
     );
     await forget(tx, ground, rows);

@@ -1,4 +1,5 @@
-import type { BossExecutor, PgClient, PgPool, PgQueryable } from "./driver.ts";
+import type { BossExecutor, PgClient, PgPool, PgPreparing, PgQueryable } from "./driver.ts";
+import { digest } from "./text.ts";
 import { isCollision, toEngineError } from "./trouble.ts";
 
 /** A row; what asks for it knows its columns. */
@@ -20,6 +21,18 @@ export class Transaction {
 
   async query<R extends Row>(text: string, values: unknown[] = []): Promise<R[]> {
     const { rows } = await this.#run(text, values);
+    return rows as R[];
+  }
+
+  /** The same for a text that is long, and asked for again and again: each connection prepares it once. */
+  async again<R extends Row>(text: string, values: unknown[]): Promise<R[]> {
+    if (!this.#isPipelined) return this.query(text, values);
+    let name = names.get(text);
+    if (name === undefined) {
+      name = `holdfast_${digest(text).slice(0, 32)}`;
+      names.set(text, name);
+    }
+    const { rows } = await (this.#client as unknown as PgPreparing).query({ name, text, values });
     return rows as R[];
   }
 
@@ -162,6 +175,9 @@ export class Database {
     }
   }
 }
+
+/** Of statements that are prepared: a few for each schema. */
+const names = new Map<string, string>();
 
 const maxTries = 5;
 

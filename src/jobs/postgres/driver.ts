@@ -9,6 +9,15 @@ export interface PgQueryable {
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
 }
 
+/** A client that pipelines is one of `pg`, which prepares a statement that has a name. */
+export interface PgPreparing {
+  query(statement: {
+    readonly name: string;
+    readonly text: string;
+    readonly values: unknown[];
+  }): Promise<{ rows: unknown[] }>;
+}
+
 /** The part of a pool's client that is used. */
 export interface PgClient extends PgQueryable {
   release(destroy?: Error | boolean): void;

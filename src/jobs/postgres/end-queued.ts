@@ -22,7 +22,7 @@ export async function endQueued(
   if (free.length === 0) return [];
   const rows = await tx.query<Row & { id: string; name: string; key: string | null }>(
     `UPDATE ${schema}.holdfast_job r
-     SET ended = $2, ended_at = ${wallNow}, error = s.error, cancelling = NULL, run_at = NULL, waits_for = NULL,
+     SET ended = $2, ended_at = ${wallNow}, error = s.error, cancelling = NULL, run_at = NULL, expiry = NULL, waits_for = NULL,
        remove_at = ${wallNow} + keep_failed
      FROM json_to_recordset($1::text::json) AS s (id uuid, error text)
      WHERE r.id = s.id AND r.ended IS NULL AND r.worker IS NULL

@@ -3,7 +3,7 @@ import { JobKeyConflictError } from "../errors.ts";
 import type { Row, Transaction } from "./database.ts";
 import type { BossJob } from "./driver.ts";
 import { endQueued } from "./end-queued.ts";
-import { grouped, say, wallNow, type Ground } from "./ground.ts";
+import { grouped, say, transactionNow, type Ground } from "./ground.ts";
 import { keyHash } from "./keys.ts";
 import { farSeconds } from "./queues.ts";
 import { digest, fromText, toText } from "./text.ts";
@@ -183,19 +183,21 @@ async function insert(tx: Transaction, ground: Ground, fresh: readonly Fresh[]):
     schedule_name: job.schedule === undefined ? undefined : toText(job.schedule.name),
     run_at: job.runAt,
     expires_at: job.expiresAt,
+    expiry: job.expiresAt,
     waits_for: waitsFor,
   }));
   // Who listens hears of it with the commit.
-  tx.send(
+  const stored = tx.again(
     `WITH stored AS (INSERT INTO ${ground.schema}.holdfast_job (${columns.join(", ")}, created_at)
-     SELECT ${columns.join(", ")}, ${wallNow.replace("clock_timestamp", "now")}
+     SELECT ${columns.join(", ")}, ${transactionNow}
      FROM json_to_recordset($1::text::json) AS x (
        id uuid, name text, queue text, input text, key text, concurrency_key text, priority float8, max_lapses float8,
        keep_succeeded float8, keep_failed float8, schedule text, schedule_name text, run_at float8, expires_at float8,
-       waits_for uuid))
+       expiry float8, waits_for uuid))
      SELECT pg_notify($2, $3)`,
     [JSON.stringify(rows), ground.channel, `jobs ${ground.voice}`],
   );
+  void tx.keep(stored);
 }
 
 const columns = [
@@ -213,6 +215,7 @@ const columns = [
   "schedule_name",
   "run_at",
   "expires_at",
+  "expiry",
   "waits_for",
 ];
 

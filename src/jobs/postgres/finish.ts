@@ -60,10 +60,74 @@ export async function finish(
   names: Iterable<string>,
 ): Promise<readonly Finished[]> {
   if (all.length === 0) return [];
-  const { schema, queues } = ground;
-  const isLapse = all[0]?.end === "lapsed";
-  const rows = await tx.query<FinishedRow>(
-    `WITH s AS (
+  const { given, update } = statement(ground.schema, all[0]?.end === "lapsed");
+  const rows = await tx.again<FinishedRow>(
+    `WITH ${given} ${update}
+     RETURNING r.id, r.token, r.name, r.key, r.ended, r.run_at AS "runAt", r.is_blocking AS "isBlocking",
+       r.concurrency_key IS NOT NULL AS "isKeyed"`,
+    toValues(ground, all, names),
+  );
+  for (const [name, some] of grouped(rows, (row) => fromText(row.name)))
+    await tellBoss(tx, ground, name, some);
+  const over = rows.filter((row) => row.ended !== null);
+  dropKeys(tx, ground, over);
+  await letGo(
+    tx,
+    ground,
+    over.filter(({ isBlocking }) => isBlocking).map(({ id }) => id),
+  );
+  return rows.map((row) => ({
+    id: row.id,
+    token: row.token,
+    name: fromText(row.name),
+    ended: row.ended ?? undefined,
+    isFreeing: row.isKeyed || (row.ended !== null && row.isBlocking),
+  }));
+}
+
+/**
+ * The same for attempts that all succeed, of jobs without keys: what pg-boss is to be told is known beforehand, so that
+ * all is sent together. Where one is refused, so are all, by a division by zero.
+ */
+export async function succeedAll(
+  tx: Transaction,
+  ground: Ground,
+  all: readonly (Finish & { readonly name: string })[],
+): Promise<{ readonly done: Promise<readonly SucceededRow[]> }> {
+  const { boss, queues, schema } = ground;
+  const { given, update } = statement(schema, false);
+  const names = new Set(all.map(({ name }) => name));
+  const done = tx.keep(
+    tx.again<SucceededRow>(
+      `WITH ${given}, done AS (${update} RETURNING r.concurrency_key IS NOT NULL AS is_keyed)
+       SELECT bool_or(is_keyed) AS "isFreeing", 1 / (CASE WHEN count(*) = $4 THEN 1 ELSE 0 END) AS all FROM done`,
+      [...toValues(ground, all, names), all.length],
+    ),
+  );
+  for (const [name, some] of grouped(all, (one) => one.name)) {
+    const attempts = some.map(({ id, token }) => ({ id, retryCount: token - 1 }));
+    await tx.issue((options) => boss.complete(queues.of(name), attempts, null, options));
+  }
+  return { done };
+}
+
+/** Whether one of them may have made another claimable. */
+export interface SucceededRow extends Row {
+  readonly isFreeing: boolean;
+}
+
+function toValues({ queues }: Ground, all: readonly Finish[], names: Iterable<string>): unknown[] {
+  return [
+    JSON.stringify(all.map(toInput)),
+    [...new Set([...names].map((name) => queues.of(name)))],
+    all.map(({ id }) => id),
+  ];
+}
+
+/** What ends attempts: what is given, and what is made of it. */
+
+function statement(schema: string, isLapse: boolean): { readonly given: string; readonly update: string } {
+  const given = `s AS (
        SELECT * FROM json_to_recordset($1::text::json) AS x (
          id uuid, token int, "end" text, result text, error text, run_at float8, tail text, progress text)
      ), held AS MATERIALIZED (
@@ -71,10 +135,11 @@ export async function finish(
        WHERE j.name = ANY($2::text[]) AND j.id = ANY($3::uuid[]) AND j.state = 'active'
          AND ${isLapse ? "NOT " : ""}(${leaseRuns})
        FOR UPDATE
-     ), m AS (SELECT ${wallNow} AS now)
-     UPDATE ${schema}.holdfast_job r SET
+     ), m AS (SELECT ${wallNow} AS now)`;
+  const update = `UPDATE ${schema}.holdfast_job r SET
        worker = NULL,
        run_at = CASE WHEN s."end" IN ('again', 'slept') AND ${ended} IS NULL THEN s.run_at END,
+       expiry = CASE WHEN ${ended} IS NULL THEN r.expires_at END,
        failures = r.failures + (s."end" IN ('again', 'failed'))::int,
        lapses = r.lapses + (s."end" = 'lapsed')::int,
        attempts = (r.attempts || (
@@ -93,31 +158,8 @@ export async function finish(
        progress = COALESCE(s.progress, r.progress),
        cancelling = CASE WHEN ${ended} IS NULL THEN r.cancelling END
      FROM s JOIN held USING (id, token), m
-     WHERE r.id = held.id AND r.id = ANY($3::uuid[]) AND r.token = held.token AND r.worker IS NOT NULL
-     RETURNING r.id, r.token, r.name, r.key, r.ended, r.run_at AS "runAt", r.is_blocking AS "isBlocking",
-       r.concurrency_key IS NOT NULL AS "isKeyed"`,
-    [
-      JSON.stringify(all.map(toInput)),
-      [...new Set([...names].map((name) => queues.of(name)))],
-      all.map(({ id }) => id),
-    ],
-  );
-  for (const [name, some] of grouped(rows, (row) => fromText(row.name)))
-    await tellBoss(tx, ground, name, some);
-  const over = rows.filter((row) => row.ended !== null);
-  dropKeys(tx, ground, over);
-  await letGo(
-    tx,
-    ground,
-    over.filter(({ isBlocking }) => isBlocking).map(({ id }) => id),
-  );
-  return rows.map((row) => ({
-    id: row.id,
-    token: row.token,
-    name: fromText(row.name),
-    ended: row.ended ?? undefined,
-    isFreeing: row.isKeyed || (row.ended !== null && row.isBlocking),
-  }));
+     WHERE r.id = held.id AND r.id = ANY($3::uuid[]) AND r.token = held.token AND r.worker IS NOT NULL`;
+  return { given, update };
 }
 
 function toInput({ id, token, end, result, error, runAt, awaiting, progress }: Finish): object {

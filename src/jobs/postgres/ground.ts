@@ -20,8 +20,8 @@ export interface Ground {
   /** The channel of its notifications, and who says them. */
   readonly channel: string;
   readonly voice: string;
-  /** The names of the jobs that were claimed here: pg-boss finds a job only by its queue and its id. */
-  readonly claimed: Map<string, string>;
+  /** The jobs that were claimed here: pg-boss finds a job only by its queue and its id. */
+  readonly claimed: Map<string, { readonly name: string; readonly hasKey: boolean }>;
   /** The names of jobs that were paused once, or have keys: what is known of them is read before they are claimed. */
   readonly careful: Set<string>;
 }
@@ -31,6 +31,9 @@ export type Word = "jobs" | "cancel" | "end";
 
 /** ms since the epoch, as the database sees it. The wall clocks of workers are never asked. */
 export const wallNow = "floor(extract(epoch FROM clock_timestamp()) * 1000)::float8";
+
+/** The same when the transaction began: of a kind that Postgres looks up in an index. */
+export const transactionNow = "floor(extract(epoch FROM now()) * 1000)::float8";
 
 /** Whether the lease of a row `j` of pg-boss's table runs. Both are the database's clock. */
 export const leaseRuns = "j.heartbeat_on + j.heartbeat_seconds * interval '1 second' > clock_timestamp()";
@@ -48,7 +51,7 @@ export async function namesOf(
   const names = new Map<string, string>();
   const unknown: string[] = [];
   for (const { id } of leases) {
-    const name = claimed.get(id);
+    const name = claimed.get(id)?.name;
     if (name !== undefined) names.set(id, name);
     else if (isId(id)) unknown.push(id);
   }

@@ -2,7 +2,7 @@ import { expiredInfo, lapsedInfo } from "../errors.ts";
 import type { Row, Transaction } from "./database.ts";
 import { endQueued } from "./end-queued.ts";
 import { finish } from "./finish.ts";
-import { grouped, leaseRuns, wallNow, type Ground } from "./ground.ts";
+import { grouped, leaseRuns, transactionNow, type Ground } from "./ground.ts";
 import { fromText } from "./text.ts";
 
 /** How many are put right at once; the rest comes next. */
@@ -36,7 +36,7 @@ export async function mend(
 function expired(schema: string): string {
   return `
     SELECT id, name, expires_at AS "expiresAt" FROM ${schema}.holdfast_job
-    WHERE expires_at <= ${wallNow} AND ended IS NULL AND worker IS NULL AND queue = ANY($1::text[]) LIMIT ${most}`;
+    WHERE expiry <= ${transactionNow} AND queue = ANY($1::text[]) LIMIT ${most}`;
 }
 
 async function endLapsed(tx: Transaction, ground: Ground, queues: readonly string[]): Promise<boolean> {

@@ -125,6 +125,10 @@ export async function listJobs(
   if (state === "queued") conditions.push("ended IS NULL AND worker IS NULL");
   else if (state === "running") conditions.push("ended IS NULL AND worker IS NOT NULL");
   else if (state !== undefined) conditions.push(`ended = '${ends[state]}'`);
+  // Mostly few among many: pg-boss has an index of them.
+  if (state === "failed")
+    conditions.push(`id IN (SELECT j.id FROM ${schema}.job j
+      WHERE j.state = 'failed' AND j.name IN (SELECT queue.name FROM ${schema}.queue))`);
   const rows = await database.query<JobRow>(
     `SELECT * FROM ${schema}.holdfast_job WHERE ${conditions.join(" AND ")} ORDER BY id DESC LIMIT $1`,
     values,

@@ -1,9 +1,10 @@
 import type { NewJob, Settlement } from "../engine.ts";
 import { store } from "./enqueue.ts";
-import { finish, type Finish } from "./finish.ts";
+import { finish, succeedAll, type Finish } from "./finish.ts";
 import { namesOf, type Ground } from "./ground.ts";
 import { leaseKey, linesOf } from "./leases.ts";
 import { isId } from "./text.ts";
+import { isRefusal } from "./trouble.ts";
 
 /** What became of settlements. */
 export interface Settled {
@@ -23,6 +24,9 @@ export async function settle(ground: Ground, settlements: readonly Settlement[])
   const unique = [...first.values()];
   const names = await namesOf(ground, unique);
   await ground.queues.make(new Set(unique.flatMap(({ next }) => (next === undefined ? [] : [next.name]))));
+  const quick = await settleAtOnce(ground, unique);
+  if (quick !== undefined)
+    return { ...quick, written: settlements.map((one) => first.get(leaseKey(one)) === one) };
   const finished = await ground.database.transaction(async (tx) => {
     const done = await finish(tx, ground, unique.map(toFinish), new Set(names.values()));
     const written = done.map((one) => first.get(leaseKey(one)) as Settlement);
@@ -43,6 +47,33 @@ export async function settle(ground: Ground, settlements: readonly Settlement[])
       (one) => one.ended === undefined || one.isFreeing || first.get(leaseKey(one))?.next !== undefined,
     ),
   };
+}
+
+/** Mostly all have succeeded, and there is nothing else to it. Undefined where it is not so, or one is refused. */
+async function settleAtOnce(
+  ground: Ground,
+  settlements: readonly Settlement[],
+): Promise<Omit<Settled, "written"> | undefined> {
+  const all: (Finish & { name: string })[] = [];
+  for (const settlement of settlements) {
+    const known = ground.claimed.get(settlement.id);
+    if (settlement.end !== "succeeded" || settlement.next !== undefined || known?.hasKey !== false)
+      return undefined;
+    all.push({ ...toFinish(settlement), name: known.name });
+  }
+  if (all.length === 0) return undefined;
+  try {
+    const { done } = await ground.database.transaction(async (tx) => {
+      const logs = settlements.filter(({ log = [] }) => log.length > 0);
+      if (logs.length > 0) tx.send(...linesOf(ground, logs));
+      return succeedAll(tx, ground, all);
+    });
+    for (const { id } of all) ground.claimed.delete(id);
+    return { hasEnded: true, hasQueued: (await done).some(({ isFreeing }) => isFreeing) };
+  } catch (error) {
+    if (!isRefusal(error instanceof Error ? error.cause : undefined)) throw error;
+    return undefined;
+  }
 }
 
 function toFinish({ id, token, end, result, error, runAt, awaiting, progress }: Settlement): Finish {

@@ -4,6 +4,8 @@ import type { Word } from "./ground.ts";
 
 /** How long a hint may be lost. */
 const longest = 5_000;
+/** Between two hints that go by themselves, in ms: each costs all who listen something. */
+const apart = 25;
 const firstPause = 100;
 const longestPause = 5_000;
 
@@ -24,7 +26,7 @@ export class Signals {
   #pause = firstPause;
   #stopTimer: (() => void) | undefined;
   readonly #toSay = new Set<Word>();
-  #isSaying = false;
+  #stopSaying: (() => void) | undefined;
 
   constructor(pool: PgPool, channel: string, voice: string, context: EngineContext) {
     this.#pool = pool;
@@ -39,10 +41,20 @@ export class Signals {
     this.#later(longest, () => this.#check());
   }
 
-  /** Tells the others soon. It may be lost. */
+  /** Tells the others soon: at once, where nothing was said just now. It may be lost. */
   say(word: Word): void {
     this.#toSay.add(word);
-    if (!this.#isSaying) void this.#sayAll();
+    if (this.#stopSaying !== undefined) return;
+    void this.#sayAll();
+    this.#stopSaying = this.#context.clock.later(
+      apart,
+      () => {
+        this.#stopSaying = undefined;
+        const [next] = this.#toSay;
+        if (next !== undefined) this.say(next);
+      },
+      true,
+    );
   }
 
   /** Something that runs by itself has failed. Told once, until the connection works again. */
@@ -55,26 +67,23 @@ export class Signals {
   close(): void {
     this.#isClosed = true;
     this.#stopTimer?.();
+    this.#stopSaying?.();
     this.#drop(true);
   }
 
   async #sayAll(): Promise<void> {
-    this.#isSaying = true;
-    while (this.#toSay.size > 0 && this.#client !== undefined) {
-      const words = [...this.#toSay];
-      this.#toSay.clear();
-      try {
-        await this.#client.query("SELECT pg_notify($1, word || $2) FROM unnest($3::text[]) word", [
-          this.#channel,
-          ` ${this.#voice}`,
-          words,
-        ]);
-      } catch (error) {
-        this.#lost(error);
-      }
-    }
+    const words = [...this.#toSay];
     this.#toSay.clear();
-    this.#isSaying = false;
+    const client = this.#client;
+    try {
+      await client?.query("SELECT pg_notify($1, word || $2) FROM unnest($3::text[]) word", [
+        this.#channel,
+        ` ${this.#voice}`,
+        words,
+      ]);
+    } catch (error) {
+      if (this.#client === client) this.#lost(error);
+    }
   }
 
   async #connect(): Promise<void> {

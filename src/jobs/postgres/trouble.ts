@@ -40,6 +40,11 @@ export function isCollision(thrown: unknown): boolean {
   return state === "40P01" || state === "40001";
 }
 
+/** Whether a statement of ours has refused to go on, by dividing by zero: it has no other way to undo a transaction. */
+export function isRefusal(thrown: unknown): boolean {
+  return stateOf(thrown) === "22012";
+}
+
 /** Whether the connection is gone, so that nobody knows what became of what was under way. */
 function isLost(thrown: unknown): boolean {
   const state = stateOf(thrown);
