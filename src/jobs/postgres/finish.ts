@@ -158,7 +158,7 @@ function statement(schema: string, isLapse: boolean): { readonly given: string; 
        progress = COALESCE(s.progress, r.progress),
        cancelling = CASE WHEN ${ended} IS NULL THEN r.cancelling END
      FROM s JOIN held USING (id, token), m
-     WHERE r.id = held.id AND r.id = ANY($3::uuid[]) AND r.token = held.token AND r.worker IS NOT NULL`;
+     WHERE r.id = held.id AND r.token = held.token AND r.worker IS NOT NULL`;
   return { given, update };
 }
 

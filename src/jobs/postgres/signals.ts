@@ -26,6 +26,7 @@ export class Signals {
   #pause = firstPause;
   #stopTimer: (() => void) | undefined;
   readonly #toSay = new Set<Word>();
+  #last: Promise<unknown> = Promise.resolve();
   #stopSaying: (() => void) | undefined;
 
   constructor(pool: PgPool, channel: string, voice: string, context: EngineContext) {
@@ -76,14 +77,22 @@ export class Signals {
     this.#toSay.clear();
     const client = this.#client;
     try {
-      await client?.query("SELECT pg_notify($1, word || $2) FROM unnest($3::text[]) word", [
-        this.#channel,
-        ` ${this.#voice}`,
-        words,
-      ]);
+      if (client !== undefined)
+        await this.#ask(client, "SELECT pg_notify($1, word || $2) FROM unnest($3::text[]) word", [
+          this.#channel,
+          ` ${this.#voice}`,
+          words,
+        ]);
     } catch (error) {
       if (this.#client === client) this.#lost(error);
     }
+  }
+
+  /** One statement at a time: a pool that was given may not know of more. */
+  #ask(client: PgClient, text: string, values?: unknown[]): Promise<unknown> {
+    const answer = this.#last.then(() => client.query(text, values));
+    this.#last = answer.catch(() => undefined);
+    return answer;
   }
 
   async #connect(): Promise<void> {
@@ -93,7 +102,7 @@ export class Signals {
     client.on("end", this.#lost);
     this.#client = client;
     try {
-      await client.query(`LISTEN "${this.#channel}"`);
+      await this.#ask(client, `LISTEN "${this.#channel}"`);
     } catch (error) {
       this.#drop(true);
       throw error;
@@ -145,7 +154,7 @@ export class Signals {
       true,
     );
     try {
-      await client.query("SELECT 1");
+      await this.#ask(client, "SELECT 1");
       this.#isTroubled = false;
     } catch (error) {
       if (this.#client === client) this.#lost(error);
@@ -173,6 +182,8 @@ export class Signals {
     const client = this.#client;
     this.#client = undefined;
     if (client === undefined) return;
+    // What it never answers must not hold up the next one.
+    this.#last = Promise.resolve();
     client.removeListener("notification", this.#onNotification);
     client.removeListener("end", this.#lost);
     // It may still fail while it goes down, which then is nobody's business.
