@@ -42,7 +42,7 @@ export interface BossExecutor {
 }
 
 /** By what pg-boss fences: the attempt that a claim began. */
-export interface BossAttempt {
+interface BossAttempt {
   readonly id: string;
   readonly retryCount: number;
 }

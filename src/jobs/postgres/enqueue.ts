@@ -56,7 +56,7 @@ export async function store(
       answers.push({ id: found.id, isNew: false });
       continue;
     } else {
-      const waitsFor = await replace(tx, ground, found, id);
+      const waitsFor = await replace(tx, ground, found);
       await setKey(tx, ground, hash, id, false);
       fresh.push({ id, job, ...(waitsFor === undefined ? {} : { waitsFor }) });
       answers.push({ id, isNew: true });
@@ -137,17 +137,8 @@ async function setKey(
 }
 
 /** Asks the other to stop. Answers with whose end the new one has to wait for. */
-async function replace(
-  tx: Transaction,
-  ground: Ground,
-  other: Holder,
-  by: string,
-): Promise<string | undefined> {
-  const reason = JSON.stringify({
-    name: "JobReplacedError",
-    code: "HF_JOB_REPLACED",
-    message: `replaced by ${by}, which was enqueued with the same key`,
-  });
+async function replace(tx: Transaction, ground: Ground, other: Holder): Promise<string | undefined> {
+  const reason = JSON.stringify({ name: "JobReplacedError", message: "replaced by another of its key" });
   if (!other.isRunning) {
     await endQueued(tx, ground, [{ id: other.id, name: fromText(other.name) }], "cancelled", () => reason);
     return other.waitsFor ?? undefined;
