@@ -6,6 +6,7 @@ import { EngineError } from "../errors.ts";
 export interface PgQueryable {
   /** It takes statements before those ahead of them are answered. */
   readonly pipeline?: boolean;
+  /** Runs a statement. */
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
 }
 
@@ -20,13 +21,17 @@ export interface PgPreparing {
 
 /** The part of a pool's client that is used. */
 export interface PgClient extends PgQueryable {
+  /** Gives it back to its pool, or ends it. */
   release(destroy?: Error | boolean): void;
+  /** Listens. */
   on(event: string, listener: (...args: unknown[]) => void): unknown;
+  /** Listens no more. */
   removeListener(event: string, listener: (...args: unknown[]) => void): unknown;
 }
 
 /** The part of `pg.Pool` that is used. */
 export interface PgPool {
+  /** Lends a connection. */
   connect(): Promise<PgClient>;
 }
 
@@ -102,10 +107,13 @@ export interface Drivers {
   readonly bossSchema: number;
 }
 
+// Not as a literal: the compiler would read pg-boss's declarations, in which names are missing (12.38).
+const bossPackage: string = "pg-boss";
+
 /** Loads pg-boss and pg, which are optional peers. Rejects with `HF_ENGINE_UNAVAILABLE` where one is not installed. */
 export async function loadDrivers(engine: string): Promise<Drivers> {
   try {
-    const { PgBoss } = (await import("pg-boss")) as unknown as { PgBoss: new (options: object) => Boss };
+    const { PgBoss } = (await import(bossPackage)) as { PgBoss: new (options: object) => Boss };
     const pg = (await import("pg")) as unknown as {
       default: { Pool: new (options: object) => OwnPool };
     };
