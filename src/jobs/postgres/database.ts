@@ -82,6 +82,11 @@ export class Transaction {
     await this.settled();
   }
 
+  /** Nothing is under way any more, however it went, with who does not pipeline. */
+  async quiet(): Promise<void> {
+    await this.#last;
+  }
+
   /** Who does not pipeline is given one statement at a time: `pg` warns of more. */
   #run(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
     if (this.#isPipelined) return this.#client.query(text, values);
@@ -133,9 +138,9 @@ export class Database {
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     for (let tries = 0; ; tries++) {
       const client = await this.#connect();
+      const tx = new Transaction(client);
       let isCommitting = false;
       try {
-        const tx = new Transaction(client);
         tx.send("BEGIN");
         const answer = await work(tx);
         isCommitting = true;
@@ -143,6 +148,7 @@ export class Database {
         client.release();
         return answer;
       } catch (error) {
+        await tx.quiet();
         await this.#rollBack(client, error);
         if (isCollision(error) && tries < maxTries) continue;
         // Errors of holdfast's own are the caller's answer, and no trouble of the database.

@@ -1,7 +1,7 @@
 import type { Settlement } from "../engine.ts";
 import type { Row, Transaction } from "./database.ts";
 import { failForGood } from "./end-queued.ts";
-import { grouped, leaseRuns, wallNow, type Ground } from "./ground.ts";
+import { grouped, leaseRuns, transactionNow, wallNow, type Ground } from "./ground.ts";
 import { dropKeys } from "./keys.ts";
 import { fromText } from "./text.ts";
 
@@ -95,13 +95,27 @@ export async function succeedAll(
   all: readonly (Finish & { readonly name: string })[],
 ): Promise<{ readonly done: Promise<readonly SucceededRow[]> }> {
   const { boss, queues, schema } = ground;
-  const { given, update } = statement(schema, false);
-  const names = new Set(all.map(({ name }) => name));
   const done = tx.keep(
     tx.again<SucceededRow>(
-      `WITH ${given}, done AS (${update} RETURNING r.concurrency_key IS NOT NULL AS is_keyed)
-       SELECT bool_or(is_keyed) AS "isFreeing", 1 / (CASE WHEN count(*) = $4 THEN 1 ELSE 0 END) AS all FROM done`,
-      [...toValues(ground, all, names), all.length],
+      `WITH held AS MATERIALIZED (${held(schema, "$1", "$2")}), done AS (
+         UPDATE ${schema}.holdfast_job r SET
+           worker = NULL, cancelling = NULL, attempts = ${longer("s.tail", transactionNow)},
+           ended = 'succeeded', ended_at = ${transactionNow}, remove_at = ${transactionNow} + r.keep_succeeded,
+           result = s.result, progress = COALESCE(s.progress, r.progress)
+         FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[]) AS s (id, token, tail, result, progress)
+           JOIN held USING (id, token)
+         WHERE r.id = held.id AND r.token = held.token AND r.worker IS NOT NULL
+         RETURNING r.concurrency_key IS NOT NULL AS is_keyed)
+       SELECT bool_or(is_keyed) AS "isFreeing", 1 / (CASE WHEN count(*) = $7 THEN 1 ELSE 0 END) AS all FROM done`,
+      [
+        [...new Set(all.map(({ name }) => queues.of(name)))],
+        all.map(({ id }) => id),
+        all.map(({ token }) => token),
+        all.map(toTail),
+        all.map(({ result }) => result),
+        all.map(({ progress }) => progress),
+        all.length,
+      ],
     ),
   );
   for (const [name, some] of grouped(all, (one) => one.name)) {
@@ -124,6 +138,21 @@ function toValues({ queues }: Ground, all: readonly Finish[], names: Iterable<st
   ];
 }
 
+/** The rows of pg-boss's that are held under leases which run, or have ended; locked. */
+function held(schema: string, queues: string, ids: string, isLapse = false): string {
+  return `SELECT j.id, j.retry_count + 1 AS token FROM ${schema}.job j
+    WHERE j.name = ANY(${queues}::text[]) AND j.id = ANY(${ids}::uuid[]) AND j.state = 'active'
+      AND ${isLapse ? "NOT " : ""}(${leaseRuns})
+    FOR UPDATE`;
+}
+
+/** The attempts of a job, with the one that ends: the newest of them. */
+function longer(tail: string, now: string): string {
+  return `(r.attempts || (
+    '{"attempt":' || r.token || ',"worker":' || to_json(r.worker) || ',"startedAt":' || r.started_at::bigint ||
+    ',"endedAt":' || (${now})::bigint || ${tail}))[greatest(1, cardinality(r.attempts) - ${keptAttempts - 2}):]`;
+}
+
 /** What ends attempts: what is given, and what is made of it. */
 
 function statement(schema: string, isLapse: boolean): { readonly given: string; readonly update: string } {
@@ -131,10 +160,7 @@ function statement(schema: string, isLapse: boolean): { readonly given: string; 
        SELECT * FROM json_to_recordset($1::text::json) AS x (
          id uuid, token int, "end" text, result text, error text, run_at float8, tail text, progress text)
      ), held AS MATERIALIZED (
-       SELECT j.id, j.retry_count + 1 AS token FROM ${schema}.job j
-       WHERE j.name = ANY($2::text[]) AND j.id = ANY($3::uuid[]) AND j.state = 'active'
-         AND ${isLapse ? "NOT " : ""}(${leaseRuns})
-       FOR UPDATE
+       ${held(schema, "$2", "$3", isLapse)}
      ), m AS (SELECT ${wallNow} AS now)`;
   const update = `UPDATE ${schema}.holdfast_job r SET
        worker = NULL,
@@ -142,9 +168,7 @@ function statement(schema: string, isLapse: boolean): { readonly given: string; 
        expiry = CASE WHEN ${ended} IS NULL THEN r.expires_at END,
        failures = r.failures + (s."end" IN ('again', 'failed'))::int,
        lapses = r.lapses + (s."end" = 'lapsed')::int,
-       attempts = (r.attempts || (
-         '{"attempt":' || r.token || ',"worker":' || to_json(r.worker) || ',"startedAt":' || r.started_at::bigint ||
-         ',"endedAt":' || m.now::bigint || s.tail))[greatest(1, cardinality(r.attempts) - ${keptAttempts - 2}):],
+       attempts = ${longer("s.tail", "m.now")},
        ended = ${ended},
        ended_at = CASE WHEN ${ended} IS NOT NULL THEN m.now END,
        remove_at = CASE ${ended} WHEN 'succeeded' THEN m.now + r.keep_succeeded
@@ -162,14 +186,20 @@ function statement(schema: string, isLapse: boolean): { readonly given: string; 
   return { given, update };
 }
 
-function toInput({ id, token, end, result, error, runAt, awaiting, progress }: Finish): object {
+function toInput(one: Finish): object {
+  const { id, token, end, result, error, runAt, progress } = one;
+  return { id, token, end, result, error, run_at: runAt, tail: toTail(one), progress };
+}
+
+/** How the JSON of an attempt goes on after when it ended. */
+function toTail({ end, error, awaiting }: Finish): string {
   const parts = [
     `,"end":${JSON.stringify(end === "again" ? "failed" : end)}`,
     error === undefined ? "" : `,"error":${error}`,
     awaiting === undefined ? "" : `,"awaiting":${awaiting}`,
     "}",
   ];
-  return { id, token, end, result, error, run_at: runAt, tail: parts.join(""), progress };
+  return parts.join("");
 }
 
 async function tellBoss(

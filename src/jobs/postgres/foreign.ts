@@ -16,16 +16,17 @@ export async function storeWith(
   jobs: readonly NewJob[],
 ): Promise<readonly Enqueued[]> {
   const queryable = toQueryable(client, ground.name);
+  const tx = new Transaction(queryable);
   let isInside = false;
   try {
     await queryable.query("SAVEPOINT holdfast");
     isInside = true;
-    const tx = new Transaction(queryable);
     const stored = await store(tx, ground, jobs);
     await tx.settled();
     await queryable.query("RELEASE SAVEPOINT holdfast");
     return stored;
   } catch (error) {
+    await tx.quiet();
     if (isInside) await takeBack(queryable);
     if (error instanceof Error && "code" in error && String(error.code).startsWith("HF_")) throw error;
     throw toEngineError(ground.name, error);

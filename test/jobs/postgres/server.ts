@@ -105,9 +105,17 @@ export class PostgresServer {
     await this.#end("SIGINT");
   }
 
-  /** As the kernel's OOM killer would. The children of the server end by themselves, soon after. */
+  /** As a loss of power would: with the processes that serve connections, which would else outlive it for a while. */
   async kill(): Promise<void> {
+    const { stdout } = await run("pgrep", ["-P", String(this.pid)]);
     await this.#end("SIGKILL");
+    for (const child of stdout
+      .split("\n")
+      .filter((line) => line !== "")
+      .map(Number)) {
+      // It may have ended by itself.
+      while (send(child, "SIGKILL")) await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   /** Stops it, and removes what it has stored. */
@@ -123,6 +131,16 @@ export class PostgresServer {
     const ended = once(server, "exit");
     server.kill(signal);
     await ended;
+  }
+}
+
+/** False where there is no such process any more. */
+function send(pid: number, signal: NodeJS.Signals): boolean {
+  try {
+    return process.kill(pid, signal);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+    return false;
   }
 }
 
