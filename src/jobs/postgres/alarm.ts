@@ -58,7 +58,8 @@ export class Alarm {
   }
 
   async #look(): Promise<void> {
-    const { clock, wake } = this.#ground.context;
+    const { context } = this.#ground;
+    const { clock } = context;
     this.#isLooking = true;
     this.#isAsked = false;
     this.#lookedAt = clock.now();
@@ -66,7 +67,11 @@ export class Alarm {
       const inMs = await this.#next();
       this.#stopBell?.();
       if (inMs !== undefined && !this.#isClosed)
-        this.#stopBell = clock.later(Math.min(latest, Math.max(soonest, inMs)), () => wake("jobs"), true);
+        this.#stopBell = clock.later(
+          Math.min(latest, Math.max(soonest, inMs)),
+          () => context.wake("jobs"),
+          true,
+        );
     } catch (error) {
       if (!this.#isClosed) this.#trouble(error);
     } finally {

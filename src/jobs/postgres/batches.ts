@@ -45,11 +45,12 @@ export class Batches<I, O> {
     await this.#next();
   }
 
-  /** One of them may be what the others failed by. What may have been stored is not asked for again. */
+  /** One of them may be what the others failed by; but not where nothing can be reached, or all may be stored. */
   async #oneByOne(lot: readonly Asked<I, O>[], error: unknown): Promise<void> {
-    const isUnsure = (error as { code?: unknown }).code === "HF_ENGINE_UNSURE";
+    const { code } = error as { code?: unknown };
+    const isForAll = code === "HF_ENGINE_UNSURE" || code === "HF_ENGINE_UNAVAILABLE";
     for (const { item, resolve, reject } of lot) {
-      if (isUnsure) {
+      if (isForAll) {
         reject(error);
         continue;
       }

@@ -41,6 +41,8 @@ export interface ClaimedRow extends Row {
   readonly schedule: string | null;
   readonly isCancelling: boolean;
   readonly isLive: boolean;
+  /** Null where it has none. */
+  readonly steps: readonly StoredStep[] | null;
 }
 
 /** It has not ended, and may still begin. */
@@ -61,9 +63,14 @@ const noted = `
     '{"attempt":' || r.token || ',"worker":' || to_json(r.worker) || ',"startedAt":' || r.started_at::bigint ||
     ',"endedAt":' || ${wallNow}::bigint || ',"end":"lapsed"}') END`;
 
-/** What a worker is told of a job. */
-const told = `r.id, r.token, r.input, r.key, r.priority, r.created_at AS "createdAt", r.failures, r.schedule,
-  r.cancelling IS NOT NULL AS "isCancelling", ${isLive} AS "isLive"`;
+/** What a worker is told of a job: of one that was begun before, with its steps. */
+const told = (
+  schema: string,
+): string => `r.id, r.token, r.input, r.key, r.priority, r.created_at AS "createdAt", r.failures, r.schedule,
+  r.cancelling IS NOT NULL AS "isCancelling", ${isLive} AS "isLive",
+  CASE WHEN r.token > 1 THEN (
+    SELECT json_agg(json_build_object('name', t.name, 'value', t.value, 'at', t.at) ORDER BY t.number)
+    FROM ${schema}.holdfast_step t WHERE t.id = r.id) END AS steps`;
 
 /** Notes who runs these. */
 export function noteEach(
@@ -74,7 +81,7 @@ export function noteEach(
   return tx.again<ClaimedRow>(
     `UPDATE ${schema}.holdfast_job r SET ${noted}
      FROM unnest($1::uuid[], $3::int[]) AS c (id, token) WHERE r.id = c.id AND r.id = ANY($1::uuid[])
-     RETURNING ${told}`,
+     RETURNING ${told(schema)}`,
     [raw.map(({ claim }) => claim.id), toText(context.worker), raw.map(({ claim }) => claim.retryCount + 1)],
   );
 }
@@ -98,13 +105,9 @@ export function noteFetched(
      )
      UPDATE ${schema}.holdfast_job r SET ${noted}
      FROM c WHERE r.id = c.id
-     RETURNING ${told}, 1 / (CASE WHEN EXISTS (SELECT 1 FROM refused) THEN 0 ELSE 1 END)`,
+     RETURNING ${told(schema)}, 1 / (CASE WHEN EXISTS (SELECT 1 FROM refused) THEN 0 ELSE 1 END)`,
     [queues.of(name), toText(context.worker), toText(name)],
   );
-}
-
-interface StepRow extends Row, StoredStep {
-  readonly id: string;
 }
 
 /** What was claimed, once the commit is through. */
@@ -113,7 +116,6 @@ export async function describe(ground: Ground, taken: Taken): Promise<Claimed> {
   const nameOf = new Map(raw.map(({ name, claim }) => [claim.id, name]));
   const rows = (await taken.rows).filter((row) => row.isLive);
   await setLeases(ground, raw);
-  const steps = await stepsOf(ground, raw);
   const jobs = rows.map((row): ClaimedJob => {
     const name = nameOf.get(row.id) as string;
     ground.claimed.set(row.id, { name, hasKey: row.key !== null });
@@ -127,7 +129,7 @@ export async function describe(ground: Ground, taken: Taken): Promise<Claimed> {
       createdAt: row.createdAt,
       attempt: row.token,
       failures: row.failures,
-      steps: (steps.get(row.id) ?? []).map((step) => ({
+      steps: (row.steps ?? []).map((step) => ({
         name: fromText(step.name),
         value: step.value,
         at: step.at,
@@ -136,9 +138,7 @@ export async function describe(ground: Ground, taken: Taken): Promise<Claimed> {
       isCancelling: row.isCancelling,
     };
   });
-  const hasEnded =
-    rows.length < nameOf.size &&
-    (await ground.database.transaction((tx) => endOthers(tx, ground, nameOf, rows)));
+  const hasEnded = rows.length < nameOf.size && (await endLater(ground, nameOf, rows));
   return {
     jobs: jobs.toSorted(byTurn),
     // What was in the way is away now.
@@ -150,6 +150,19 @@ export async function describe(ground: Ground, taken: Taken): Promise<Claimed> {
 /** Ids sort as the jobs were enqueued. */
 function byTurn(a: ClaimedJob, b: ClaimedJob): number {
   return b.priority - a.priority || (a.id < b.id ? -1 : 1);
+}
+
+/** What was claimed is told even where this fails: what is left then, lapses, and is mended. */
+async function endLater(
+  ground: Ground,
+  nameOf: ReadonlyMap<string, string>,
+  rows: readonly ClaimedRow[],
+): Promise<boolean> {
+  try {
+    return await ground.database.transaction((tx) => endOthers(tx, ground, nameOf, rows));
+  } catch {
+    return false;
+  }
 }
 
 /** What pg-boss has given though its time is over: it fails. */
@@ -199,14 +212,4 @@ async function setLeases(
     ],
     true,
   );
-}
-
-async function stepsOf({ database, schema }: Ground, raw: readonly Raw[]): Promise<Map<string, StepRow[]>> {
-  const again = raw.filter(({ claim }) => claim.retryCount > 0).map(({ claim }) => claim.id);
-  if (again.length === 0) return new Map();
-  const steps = await database.query<StepRow>(
-    `SELECT id, name, value, at FROM ${schema}.holdfast_step WHERE id = ANY($1::uuid[]) ORDER BY number`,
-    [again],
-  );
-  return grouped(steps, ({ id }) => id);
 }

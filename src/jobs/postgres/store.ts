@@ -199,6 +199,8 @@ export class PostgresStore implements JobStore {
     this.#mendedAt = now;
     const mended = await mend(this.#ground, names);
     if (mended?.hasEnded === true) this.#hasEnded();
+    // There may be more than this one has room for.
+    if (mended !== undefined) this.#signals.say("jobs");
     return mended !== undefined;
   }
 

@@ -107,15 +107,16 @@ export class PostgresServer {
 
   /** As a loss of power would: with the processes that serve connections, which would else outlive it for a while. */
   async kill(): Promise<void> {
-    const { stdout } = await run("pgrep", ["-P", String(this.pid)]);
+    const { stdout } = await run("ps", ["-A", "-o", "pid=,ppid="]);
+    const lines = stdout.split("\n").map((line) => line.trim().split(/\s+/).map(Number));
+    const children = lines.flatMap(([pid, parent]) =>
+      pid !== undefined && parent === this.pid ? [pid] : [],
+    );
     await this.#end("SIGKILL");
-    for (const child of stdout
-      .split("\n")
-      .filter((line) => line !== "")
-      .map(Number)) {
-      // It may have ended by itself.
-      while (send(child, "SIGKILL")) await new Promise((resolve) => setTimeout(resolve, 5));
-    }
+    // They may have ended by themselves. In a container whose first process buries nobody they are seen for ever.
+    for (const child of children)
+      for (let tries = 0; tries < 200 && send(child, "SIGKILL"); tries++)
+        await new Promise((resolve) => setTimeout(resolve, 5));
   }
 
   /** Stops it, and removes what it has stored. */
