@@ -38,7 +38,7 @@ const migrations: readonly ((schema: string) => string)[] = [
       error text,
       result text,
       progress text
-    ) WITH (fillfactor = 60);
+    ) WITH (fillfactor = 50);
     CREATE INDEX holdfast_job_key ON ${s}.holdfast_job (md5(key), id) WHERE key IS NOT NULL;
     CREATE INDEX holdfast_job_schedule ON ${s}.holdfast_job (md5(schedule_name), id)
       WHERE schedule_name IS NOT NULL;
