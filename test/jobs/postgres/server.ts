@@ -31,8 +31,8 @@ const identity = process.getuid?.() === 0 ? { uid: nobody, gid: nobody } : {};
 
 /** A Postgres of one's own, in a temporary folder. It is stopped, or killed, by its pid alone. */
 export class PostgresServer {
-  readonly folder = mkdtempSync(join(tmpdir(), "holdfast-postgres-"));
   readonly #flags: readonly string[];
+  #folder = "";
   #port = 0;
   #process: ChildProcess | undefined;
 
@@ -60,14 +60,15 @@ export class PostgresServer {
       throw new Error(`there is no Postgres for ${process.platform} ${process.arch}`);
     for (const path of [binaries.initdb, binaries.postgres])
       if ((statSync(path).mode & 0o111) === 0) chmodSync(path, 0o755);
-    const data = join(this.folder, "data");
+    if (this.#folder === "") this.#folder = mkdtempSync(join(tmpdir(), "holdfast-postgres-"));
+    const data = join(this.#folder, "data");
     if (this.#port === 0) {
       this.#port = await freePort();
-      if (identity.uid !== undefined) chownSync(this.folder, identity.uid, identity.gid);
+      if (identity.uid !== undefined) chownSync(this.#folder, identity.uid, identity.gid);
       await run(
         binaries.initdb,
         ["-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "--no-sync"],
-        { ...identity, cwd: this.folder, env: { ...process.env, HOME: this.folder } },
+        { ...identity, cwd: this.#folder, env: { ...process.env, HOME: this.#folder } },
       );
     }
     const server = spawn(
@@ -85,7 +86,7 @@ export class PostgresServer {
         "max_connections=200",
         ...this.#flags,
       ],
-      { ...identity, cwd: this.folder, stdio: ["ignore", "ignore", "pipe"] },
+      { ...identity, cwd: this.#folder, stdio: ["ignore", "ignore", "pipe"] },
     );
     this.#process = server;
     await new Promise<void>((resolve, reject) => {
@@ -122,7 +123,8 @@ export class PostgresServer {
   /** Stops it, and removes what it has stored. */
   async remove(): Promise<void> {
     await this.stop();
-    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
+    if (this.#folder !== "")
+      rmSync(this.#folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 
   async #end(signal: NodeJS.Signals): Promise<void> {
