@@ -55,7 +55,7 @@ function needsCare(error: unknown): boolean {
 async function claimAtOnce(tx: Transaction, ground: Ground, name: string, most: number): Promise<Taken> {
   const { done } = await fetch(tx, ground, { name, tiers: [] }, most);
   const rows = tx.keep(noteFetched(tx, ground, name));
-  return { raw: done.then((found) => found.map((claim) => ({ name, claim }))), rows };
+  return { raw: tx.keep(done.then((found) => found.map((claim) => ({ name, claim })))), rows };
 }
 
 async function claimIn(

@@ -19,21 +19,19 @@ export class Transaction {
     this.#isPipelined = client.pipeline === true;
   }
 
-  async query<R extends Row>(text: string, values: unknown[] = []): Promise<R[]> {
-    const { rows } = await this.#run(text, values);
-    return rows as R[];
+  query<R extends Row>(text: string, values: unknown[] = []): Promise<R[]> {
+    return rowsOf<R>(this.#run(text, values));
   }
 
   /** The same for a text that is long, and asked for again and again: each connection prepares it once. */
-  async again<R extends Row>(text: string, values: unknown[]): Promise<R[]> {
+  again<R extends Row>(text: string, values: unknown[]): Promise<R[]> {
     if (!this.#isPipelined) return this.query(text, values);
     let name = names.get(text);
     if (name === undefined) {
       name = `holdfast_${digest(text).slice(0, 32)}`;
       names.set(text, name);
     }
-    const { rows } = await (this.#client as unknown as PgPreparing).query({ name, text, values });
-    return rows as R[];
+    return rowsOf<R>((this.#client as unknown as PgPreparing).query({ name, text, values }));
   }
 
   /** Issues a statement whose answer nobody waits for before the commit. If it fails, the transaction does. */
@@ -180,6 +178,13 @@ export class Database {
       client.release(asError(error));
     }
   }
+}
+
+/** The rows of an answer. Several may be under way: when one has failed, nobody waits for those behind it any more. */
+function rowsOf<R extends Row>(answer: Promise<{ rows: unknown[] }>): Promise<R[]> {
+  const rows = answer.then((all) => all.rows as R[]);
+  rows.catch(ignore);
+  return rows;
 }
 
 /** Of statements that are prepared: a few for each schema. */
