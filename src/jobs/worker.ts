@@ -29,6 +29,8 @@ const LONGEST_PAUSE = 5000;
 /** How much later than here a lease may end in the engine, in ms. */
 const LEASE_SLACK = 250;
 
+const SOME_SETTLING = 100;
+
 const END_OF_JOB: ReadonlySet<Settlement["end"]> = new Set(["succeeded", "failed", "cancelled"]);
 
 /** What a worker works with. */
@@ -65,6 +67,8 @@ export class Worker {
   readonly #notes: Notes;
   /** What is being stored; the store is closed after that. */
   readonly #settling = new Set<Promise<void>>();
+  /** Nothing more is claimed while so much is: the engine is slower at ends than at claims. */
+  readonly #mostSettling: number;
   readonly #idleWaiters = new Set<() => void>();
   #isOpen = true;
   #isClaiming = false;
@@ -80,6 +84,7 @@ export class Worker {
     const { store, lease, trouble } = parts;
     this.#leases = new Leases(store, lease, this.#running, trouble);
     this.#notes = new Notes(store, this.#running, trouble);
+    this.#mostSettling = 4 * parts.concurrency + SOME_SETTLING;
   }
 
   /** Something may be claimable: of this name, or of any. */
@@ -126,7 +131,7 @@ export class Worker {
       return;
     }
     const limit = this.#parts.concurrency - this.#running.size;
-    if (!this.#isOpen || limit <= 0 || this.#isPausing) return;
+    if (!this.#isOpen || limit <= 0 || this.#isPausing || this.#settling.size >= this.#mostSettling) return;
     const names = this.#wishes(limit);
     if (names.length === 0) return;
     this.#isClaiming = true;
@@ -156,7 +161,7 @@ export class Worker {
       const { jobs, nextIn } = await store.claim({ limit, names });
       trouble.isOver();
       this.#pause = 0;
-      for (const claimed of jobs) this.#start(claimed, leaseEnd);
+      for (const claimed of jobs) this.#startOrRelease(claimed, leaseEnd);
       this.#noteFull(limit, names, jobs);
       if (nextIn !== undefined) this.#wakeIn(nextIn);
     } catch (error) {
@@ -201,22 +206,21 @@ export class Worker {
     );
   }
 
-  #start(claimed: ClaimedJob, leaseEnd: number): void {
-    const { definitions, store, scope } = this.#parts;
+  #startOrRelease(claimed: ClaimedJob, leaseEnd: number): void {
+    const { definitions, scope } = this.#parts;
+    const { id, token } = claimed;
     const settings = definitions.get(claimed.name);
-    if (settings === undefined || claimed.isCancelling || !this.#isOpen || scope.state !== OPEN) {
-      const { id, token } = claimed;
-      this.#settle(
-        { claimed, leaseEnd },
-        { id, token, end: claimed.isCancelling ? "cancelled" : "released" },
-      );
-      return;
-    }
-    if (now() >= leaseEnd) {
-      // The answer came too late to begin anything.
-      this.#lost({ claimed, leaseEnd });
-      return;
-    }
+    const held = { claimed, leaseEnd };
+    if (claimed.isCancelling) this.#settle(held, { id, token, end: "cancelled" });
+    // The answer came too late to begin anything.
+    else if (now() >= leaseEnd) this.#lost(held);
+    else if (settings === undefined || !this.#isOpen || scope.state !== OPEN)
+      this.#settle(held, { id, token, end: "released" });
+    else this.#start(claimed, leaseEnd, settings);
+  }
+
+  #start(claimed: ClaimedJob, leaseEnd: number, settings: JobSettings): void {
+    const { store, scope } = this.#parts;
     const job = new RunningJob(claimed, settings, store, leaseEnd, (one) => this.#notes.add(one));
     const attributes = { job: claimed.id, attempt: claimed.attempt };
     const options = { ...settings.task, attributes };
@@ -244,7 +248,7 @@ export class Worker {
   }
 
   async #settleAbandoned(job: RunningJob, settlement: Settlement, id: number): Promise<void> {
-    const awaiting = await linesOf(id);
+    const awaiting = await linesOf(id, (job.leaseEnd - now()) / 2);
     this.#settle(job, awaiting === undefined ? settlement : { ...settlement, awaiting });
   }
 
@@ -288,6 +292,7 @@ export class Worker {
     this.#settling.add(work);
     void work.then(() => {
       this.#settling.delete(work);
+      if (this.#settling.size === this.#mostSettling - 1) this.#claim();
       this.#maybeIdle();
     });
   }

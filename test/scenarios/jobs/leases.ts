@@ -1,8 +1,10 @@
+import { readFileSync } from "node:fs";
 import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { expect } from "vitest";
 import { openScope } from "../../../src/index.ts";
 import { openQueue, type AnyJob, type Job, type Queue } from "../../../src/jobs/index.ts";
-import { blocking, held, novel, work } from "./fixtures/definitions.ts";
+import { blocking, deaf, held, novel, work } from "./fixtures/definitions.ts";
 import { engineOf } from "./fixtures/engine-of.ts";
 import { Oracle, type FaultyProcess, type OnFinished } from "./oracle.ts";
 
@@ -109,4 +111,18 @@ export async function versions(place: Place): Promise<void> {
   expect(oracle.heard.filter((word) => word.what === "start" && word.id === id)).toMatchObject([
     { by: young.by },
   ]);
+}
+
+/** An attempt that was given up: its record says at which line it still waits, and another attempt was made. */
+export async function abandoned(place: Place): Promise<void> {
+  const { queue, worker } = await stage(place);
+  worker();
+  const id = await enqueue(queue, deaf);
+  expect(await queue.result(id)).toBe(2);
+  const [first] = (await queue.get(id))?.attempts ?? [];
+  expect(first).toMatchObject({ end: "failed", error: { code: "HF_TASK_ABANDONED" } });
+  const file = fileURLToPath(new URL("./fixtures/definitions.ts", import.meta.url));
+  const lines = readFileSync(file, "utf8").split("\n");
+  const line = 1 + lines.findIndex((text) => text.includes("// it sits here"));
+  expect(first?.awaiting).toMatchObject([{ file, line, function: "run" }]);
 }
