@@ -183,6 +183,7 @@ const READERS = `
     function send(to: unknown, options?: { signal?: AbortSignal }): Promise<void>;
     function poll(options?: { signal?: AbortSignal }): Promise<void>;
     function resize(image: unknown, options?: { signal?: AbortSignal }): Promise<Uint8Array>;
+    const pool: { connect(): Promise<{ query(sql: string, values?: unknown[]): Promise<unknown> }> };
     function charge(order: number): Promise<string>;
     function post(to: string, what: string, options?: { signal?: AbortSignal }): Promise<void>;
     function openPool(): Promise<{ query(sql: string, options?: { signal?: AbortSignal }): Promise<unknown[]>; end(): Promise<void> }>;

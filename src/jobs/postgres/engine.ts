@@ -1,5 +1,6 @@
 import { randomBytes } from "node:crypto";
 
+import { badOption, toCount } from "../../core/duration.ts";
 import type { Engine, EngineCapabilities, EngineContext, JobStore } from "../engine.ts";
 import { EngineError } from "../errors.ts";
 import { Database } from "./database.ts";
@@ -61,7 +62,7 @@ const capabilities: EngineCapabilities = {
  *
  * Leases and delays are measured by the clock of the database server alone: a worker whose clock jumps neither loses
  * nor prolongs a lease. If the server's own clock jumps ahead, leases end early by as much, and are lost, not shared:
- * what then runs twice is still fenced. Throws a TypeError where the options cannot be meant.
+ * what then runs twice is still fenced. Throws `RangeError` for an option that cannot be.
  */
 export function postgres(options: string | PostgresOptions): Engine {
   const {
@@ -72,13 +73,11 @@ export function postgres(options: string | PostgresOptions): Engine {
     pg = {},
   } = typeof options === "string" ? { connectionString: options } : options;
   if ((connectionString === undefined) === (pool === undefined))
-    throw new TypeError("postgres() takes a connection string or a pool");
+    throw badOption("connectionString", connectionString, "a connection string, or a pool in place of it");
   if (!/^[a-z_][a-z0-9_]{0,40}$/.test(schema))
-    throw new TypeError(`the schema ${JSON.stringify(schema)} is not of lower-case letters, digits and _`);
-  if (!Number.isInteger(connections) || connections < 3)
-    throw new TypeError(
-      "postgres() needs 3 connections or more: one listens, and one starts while another ends",
-    );
+    throw badOption("schema", schema, "lower-case letters, digits and _, at most 41");
+  // One listens, and one starts while another ends.
+  toCount(connections, "connections", 3);
   const name = `postgres ${connectionString === undefined ? "pool" : placeOf(connectionString)} ${schema}`;
   const makePool = (drivers: Drivers): OwnPool =>
     drivers.makePool({

@@ -1,6 +1,8 @@
 import { realpathSync } from "node:fs";
 import { basename, resolve } from "node:path";
 
+import { badOption, toCount, toMs, toName } from "../../core/duration.ts";
+import type { Duration } from "../../core/index.ts";
 import type { Engine } from "../engine.ts";
 import { toEngineError } from "./failure.ts";
 import { openDatabase } from "./open.ts";
@@ -22,20 +24,20 @@ export interface SqliteOptions {
    */
   readonly maxPages?: number;
   /**
-   * How long to ask for the lock of the file, in ms, where another process holds it. What does not get it rejects with
+   * How long to ask for the lock of the file, where another process holds it. What does not get it rejects with
    * `HF_ENGINE_BUSY`.
-   * @default 10_000
+   * @default "10s"
    */
-  readonly busyFor?: number;
+  readonly busyFor?: Duration;
 }
 
-const BUSY_FOR = 10_000;
 /** Below that, a slow disk would end leases. */
 const MIN_LEASE = 100;
 
 /**
  * Keeps jobs in a SQLite file, with what Node brings along: no server, nothing to install. Any number of processes of
- * one machine may open it; a network file system will not do. `:memory:` keeps them in this process alone.
+ * one machine may open it; a network file system will not do. `:memory:` keeps them in this process alone. Throws
+ * `RangeError` for an option that cannot be.
  *
  * It cannot take part in a transaction of yours (`capabilities.transactions` is false): it writes through a connection
  * of its own, as only so all that is begun in one turn can share one commit.
@@ -44,10 +46,14 @@ const MIN_LEASE = 100;
  * const queue = await openQueue({ scope: app, engine: sqlite("jobs.db"), jobs: [deliver] });
  */
 export function sqlite(file: string, options: SqliteOptions = {}): Engine {
-  const isInMemory = file === ":memory:";
+  const isInMemory = toName(file, "file") === ":memory:";
   const path = isInMemory ? file : resolve(file);
   const name = `sqlite ${isInMemory ? file : basename(file)}`;
-  const { durability = "full", busyFor = BUSY_FOR, maxPages } = options;
+  const { durability = "full", maxPages } = options;
+  if (durability !== "full" && durability !== "normal")
+    throw badOption("durability", durability, '"full" or "normal"');
+  const busyFor = toMs(options.busyFor ?? "10s", "busyFor");
+  if (maxPages !== undefined) toCount(maxPages, "maxPages", 1);
   return {
     name,
     capabilities: {
