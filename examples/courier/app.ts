@@ -5,19 +5,23 @@ import holdfast from "holdfast/fastify";
 import { Agent } from "undici";
 
 import { Courier } from "./deliver.ts";
+import { Deliveries, lastCounts } from "./deliveries.ts";
+import type { Delivery, DeliveryState } from "./delivery.ts";
 import { addMistake } from "./mistake.ts";
 import { post } from "./post.ts";
 import { deliveryQuery, endpointInput, eventInput } from "./schemas.ts";
 import type { DeliveryQuery, EndpointInput, EventInput } from "./schemas.ts";
 import { defaults, type Log, type Settings } from "./settings.ts";
 import { makeSecret } from "./signature.ts";
-import { MemoryStore, type Endpoint, type Store } from "./store.ts";
+import type { Storage } from "./storage.ts";
+import type { Endpoint } from "./store.ts";
 import { draw } from "./tree.ts";
 import { keepUp } from "./upkeep.ts";
 import { at, whyNot } from "./words.ts";
 
 export interface Options {
-  readonly store?: Store;
+  /** It is closed with the scope. */
+  readonly storage: Storage;
   readonly settings?: Partial<Settings>;
   readonly log?: Log;
 }
@@ -28,9 +32,19 @@ class NotFoundError extends Error {
   readonly code = "COURIER_NOT_FOUND";
 }
 
+class FullError extends Error {
+  override readonly name = "FullError";
+  readonly statusCode = 503;
+  readonly code = "COURIER_FULL";
+}
+
+/** Each event goes to all of them. */
+const mostEndpoints = 1_000;
+
 /** The service on one scope: what it starts and opens ends with that. */
-export async function buildApp(scope: Scope, options: Options = {}): Promise<FastifyInstance> {
-  const { store = new MemoryStore(), log = console.log } = options;
+export async function buildApp(scope: Scope, options: Options): Promise<FastifyInstance> {
+  const { storage, log = console.log } = options;
+  const { store, engine } = storage;
   const settings = { ...defaults, ...options.settings };
 
   const app = Fastify({
@@ -43,31 +57,37 @@ export async function buildApp(scope: Scope, options: Options = {}): Promise<Fas
   // Before the routes: it has to see each of them.
   await app.register(holdfast, { scope });
 
-  // The scope closes it after the last delivery that uses it.
+  // What is opened first is closed last: after the last delivery that uses it.
+  scope.defer(async () => log(`courier has ended: ${farewell(await lastCounts(engine))}`));
+  scope.defer(() => store.close());
   const http = new Agent({ connections: 64, pipelining: 1 });
   scope.defer(() => http.close());
-  const tally = async (): Promise<string> =>
-    Object.entries(await store.counts())
-      .map(([state, count]) => `${count} ${state}`)
-      .join(", ");
-  scope.defer(async () => log(`courier has ended: ${await tally()}`));
 
   const tools = { scope: app.background, store, http, settings, log };
-  const courier = new Courier(tools);
+  const courier = await Courier.open(scope, tools, storage);
+  const deliveries = new Deliveries(courier.queue, store);
   keepUp(tools);
-  if (settings.mistake !== undefined) addMistake(app, tools);
+  if (settings.mistake !== undefined) addMistake(app, { ...tools, counts: () => deliveries.counts() });
 
   app.post<{ Body: EndpointInput }>(
     "/endpoints",
     { schema: { body: endpointInput } },
     async (request, reply) => {
       const { url, secret = makeSecret() } = request.body;
-      const id = `ep_${randomBytes(6).toString("hex")}`;
-      const createdAt = new Date().toISOString();
-      await store.addEndpoint({ id, url, secret, createdAt, health: { state: "unknown" } });
+      const known = await store.endpoints();
+      // Who registers at each of its starts is one endpoint still.
+      const before = known.find((one) =>
+        request.body.id === undefined ? one.url === url : one.id === request.body.id,
+      );
+      const { id = before?.id ?? `ep_${randomBytes(6).toString("hex")}` } = request.body;
+      if (before === undefined && known.length >= mostEndpoints)
+        throw new FullError(`courier keeps at most ${mostEndpoints} endpoints`);
+      const createdAt = before?.createdAt ?? new Date().toISOString();
+      await store.saveEndpoint({ id, url, secret, createdAt, health: { state: "unknown" } });
       log(`${at(url)} is to hear of everything, as ${id}`);
+      reply.code(before === undefined ? 201 : 200).header("location", `/endpoints/${id}`);
       // The only time that the secret is told.
-      return reply.code(201).header("location", `/endpoints/${id}`).send({ id, url, secret, createdAt });
+      return { id, url, secret, createdAt };
     },
   );
 
@@ -95,38 +115,35 @@ export async function buildApp(scope: Scope, options: Options = {}): Promise<Fas
 
   app.post<{ Body: EventInput }>("/events", { schema: { body: eventInput } }, async (request, reply) => {
     const { id = newEventId(), type, data } = request.body;
-    const deliveries = await courier.send({ id, type, data, createdAt: new Date().toISOString() });
-    if (deliveries === undefined) return { id, isNew: false };
+    const sent = await courier.send({ id, type, data, createdAt: new Date().toISOString() });
+    if (!sent.isNew) return { id, isNew: false };
     reply.code(202).header("location", `/deliveries?event=${id}`);
-    return { id, isNew: true, deliveries: deliveries.map((delivery) => delivery.id) };
+    return { id, ...sent };
   });
 
   app.get<{ Querystring: DeliveryQuery }>(
     "/deliveries",
     { schema: { querystring: deliveryQuery } },
-    ({ query }) => store.deliveries(query),
+    ({ query }) => deliveries.list(query),
   );
 
   app.get<{ Params: { id: string } }>("/deliveries/:id", async ({ params }) => {
-    const delivery = await store.delivery(params.id);
-    if (delivery === undefined) throw new NotFoundError(`there is no delivery ${JSON.stringify(params.id)}`);
-    return delivery;
+    return deliveryOf(params.id);
   });
 
   /** Answers when it has stopped, with how it ended. */
   app.delete<{ Params: { id: string } }>("/deliveries/:id", async ({ params }) => {
-    const delivery = await courier.cancel(params.id);
-    if (delivery === undefined)
+    if (!(await courier.cancel(params.id)))
       throw new NotFoundError(`no delivery ${JSON.stringify(params.id)} is pending`);
-    return delivery;
+    return deliveryOf(params.id);
   });
 
   /** Everything that runs in this process, by owner: for people, and for machines. */
   app.get("/", async (_request, reply) => {
     reply.type("text/plain; charset=utf-8");
-    return `${await tally()}\n\n${draw(scope.tree())}`;
+    return `${inWords(await deliveries.counts())}\n\n${draw(scope.tree())}`;
   });
-  app.get("/tasks", async () => ({ deliveries: await store.counts(), scope: scope.tree() }));
+  app.get("/tasks", async () => ({ deliveries: await deliveries.counts(), scope: scope.tree() }));
 
   return app;
 
@@ -135,6 +152,23 @@ export async function buildApp(scope: Scope, options: Options = {}): Promise<Fas
     if (endpoint === undefined) throw new NotFoundError(`there is no endpoint ${JSON.stringify(id)}`);
     return endpoint;
   }
+
+  async function deliveryOf(id: string): Promise<Delivery> {
+    const delivery = await deliveries.get(id);
+    if (delivery === undefined) throw new NotFoundError(`there is no delivery ${JSON.stringify(id)}`);
+    return delivery;
+  }
+}
+
+function farewell(counts: Record<DeliveryState, number>): string {
+  const rest = counts.pending === 0 ? "" : "; what is pending goes on at the next start";
+  return `${inWords(counts)}${rest}`;
+}
+
+function inWords(counts: Record<DeliveryState, number>): string {
+  return Object.entries(counts)
+    .map(([state, count]) => `${count} ${state}`)
+    .join(", ");
 }
 
 /** Listens at the wished port; where that is taken and nobody insisted on it, at any. */

@@ -1,143 +1,117 @@
-import { randomBytes } from "node:crypto";
-import type { Outcome, Task, TaskContext } from "holdfast";
+import type { Scope } from "holdfast";
+import { defineJob, openQueue, type Job, type JobEvent, type Queue } from "holdfast/jobs";
 
-import { isWorthAnotherAttempt, post, RefusedError } from "./post.ts";
+import { deliver } from "./deliveries.ts";
+import { keyOf, type Letter, type Receipt } from "./delivery.ts";
+import { isWorthAnotherAttempt, post } from "./post.ts";
 import type { Tools } from "./settings.ts";
-import type { CourierEvent, Delivery, DeliveryState, Endpoint } from "./store.ts";
-import { at, messageOf, words } from "./words.ts";
+import type { Storage } from "./storage.ts";
+import type { CourierEvent } from "./store.ts";
+import { at, whatWentWrong } from "./words.ts";
 
-/** Brings events to endpoints. */
+/** How many deliveries one courier has in flight, to all endpoints. */
+const atOnce = 64;
+
+/** What is being tried here, for whoever tells of it. */
+interface Trial {
+  readonly words: string;
+  readonly failures: number;
+}
+
+/** Brings events to endpoints: each delivery is a job, which ends when it has arrived, or was given up. */
 export class Courier {
+  readonly queue: Queue;
   readonly #tools: Tools;
-  /** By delivery: the task that sees it through. */
-  readonly #live = new Map<string, Task<void>>();
+  readonly #job: Job<Letter, Receipt>;
 
-  constructor(tools: Tools) {
+  private constructor(queue: Queue, tools: Tools, job: Job<Letter, Receipt>) {
+    this.queue = queue;
     this.#tools = tools;
-    const { scope, settings, log } = tools;
-    scope.on("retry", ({ task, error, delay }) => {
-      const { event, url } = task.attributes;
-      const why = error.name === "TimeoutError" ? "no answer in time" : error.message;
-      const next = `try ${task.attempt + 1} of ${settings.attempts} in ${Math.round(delay)} ms`;
-      log(`${String(event)} → ${at(String(url))}: ${why}; ${next}`);
-    });
+    this.#job = job;
   }
 
-  /** Plans a delivery to each endpoint and starts them all; waits for none. Undefined: the event is known. */
-  async send(event: CourierEvent): Promise<Delivery[] | undefined> {
-    const { scope, store, log } = this.#tools;
-    const endpoints = await store.endpoints();
-    const plans = await Promise.all(endpoints.map((endpoint) => this.#plan(event, endpoint)));
-    const deliveries = plans.map(({ delivery }) => delivery);
-    if (!(await store.addEvent(event, deliveries))) return undefined;
-
-    // One event, one group: its deliveries are seen together and stopped together. The key holds what the store has
-    // promised where it counts: while an event is on its way, it cannot be sent once more.
-    scope.group(
-      "fan-out",
-      (group) => {
-        for (const { delivery, endpoint } of plans) {
-          if (delivery.state !== "pending") {
-            log(`${event.id} → ${at(endpoint.url)}: ${delivery.note}`);
-            continue;
-          }
-          const task = group.spawn("recipient", (recipient) =>
-            this.#deliver(recipient, event, endpoint, delivery),
-          );
-          this.#live.set(delivery.id, task);
-          void task.outcome().then(() => this.#live.delete(delivery.id));
-        }
-      },
-      { key: event.id, attributes: { event: event.id, type: event.type } },
-    );
-    return deliveries;
-  }
-
-  /** Stops a delivery; resolves when it has stopped. Undefined: there is none that could be. */
-  async cancel(id: string): Promise<Delivery | undefined> {
-    const task = this.#live.get(id);
-    if (task === undefined) return undefined;
-    await task.cancel("somebody asked for it");
-    // It has written down its own end, unless it had not even begun.
-    return this.#tools.store.endDelivery(id, "cancelled");
-  }
-
-  async #plan(event: CourierEvent, endpoint: Endpoint): Promise<{ delivery: Delivery; endpoint: Endpoint }> {
-    const { store, settings } = this.#tools;
-    const createdAt = new Date().toISOString();
-    const delivery: Delivery = {
-      id: `dlv_${randomBytes(6).toString("hex")}`,
-      event: event.id,
-      type: event.type,
-      endpoint: endpoint.id,
-      url: endpoint.url,
-      state: "pending",
-      attempts: [],
-      createdAt,
-    };
-    const backlog = await store.backlog(endpoint.id);
-    if (backlog < settings.backlog) return { delivery, endpoint };
-    const note = `not tried, for ${backlog} deliveries to it are pending`;
-    return { delivery: { ...delivery, state: "failed", note, endedAt: createdAt }, endpoint };
+  /** From here on it works: what an earlier courier left undone is begun. */
+  static async open(scope: Scope, tools: Tools, { engine, lease }: Storage): Promise<Courier> {
+    const trials = new Map<string, Trial>();
+    const job = defineDelivery(tools, trials);
+    // That an endpoint does not take it is no failure of ours: the log tells of it, and the record of the job.
+    const outbox = scope.scope("outbox", { onError: () => undefined });
+    const queue = await openQueue({ scope: outbox, engine, lease, jobs: [job], concurrency: atOnce });
+    queue.on((event) => tell(event, trials, tools));
+    return new Courier(queue, tools, job);
   }
 
   /**
-   * Sees one delivery through. That an endpoint does not take it is no failure of ours: `outcome()` keeps it out of the
-   * group, where it would end the deliveries to everybody else. That the store cannot write it down is one.
+   * Plans a delivery to each endpoint, and waits for none. What this resolves for is stored: the deliveries, all or
+   * none, and then that the event is known. A courier that dies in between has not said yes to anybody; whoever posts
+   * the event again joins what is still pending of it.
    */
-  async #deliver(
-    recipient: TaskContext,
-    event: CourierEvent,
-    endpoint: Endpoint,
-    delivery: Delivery,
-  ): Promise<void> {
-    const { store, settings, log } = this.#tools;
-    const outcome = await recipient
-      .spawn("deliver", (task) => this.#attempt(task, event, endpoint, delivery), {
-        timeout: settings.timeout,
-        retry: {
-          attempts: settings.attempts,
-          min: settings.backoff,
-          max: "30s",
-          when: isWorthAnotherAttempt,
-        },
-        limit: { key: endpoint.id, concurrency: settings.perEndpoint },
-        attributes: { event: event.id, delivery: delivery.id, url: endpoint.url },
-      })
-      .outcome();
-    const ended = await store.endDelivery(delivery.id, stateOf(outcome));
-    const count = ended?.attempts.length ?? 0;
-    const attempts = `${count} ${count === 1 ? "attempt" : "attempts"}`;
-    log(`${event.id} → ${at(endpoint.url)}: ${words(outcome)} (${attempts})`);
+  async send(event: CourierEvent): Promise<{ isNew: boolean; deliveries: readonly string[] }> {
+    const { store } = this.#tools;
+    if (await store.knowsEvent(event.id)) return { isNew: false, deliveries: [] };
+    const endpoints = await store.endpoints();
+    const stored = await this.queue.enqueueMany(
+      this.#job,
+      endpoints.map(({ id }) => ({ input: { event, endpoint: id }, key: keyOf(event.id, id) })),
+    );
+    // One that goes to nobody leaves nothing to remember.
+    if (stored.length > 0) await store.noteEvent(event.id, new Date());
+    const isNew = stored.length === 0 || stored.some((one) => one.isNew);
+    return { isNew, deliveries: stored.map(({ id }) => id) };
   }
 
-  async #attempt(
-    task: TaskContext,
-    event: CourierEvent,
-    endpoint: Endpoint,
-    delivery: Delivery,
-  ): Promise<void> {
-    const { http, store } = this.#tools;
-    const startedAt = new Date();
-    const note = (result: { status?: number; error?: string }): Promise<void> =>
-      store.addAttempt(delivery.id, {
-        number: task.attempt,
-        startedAt: startedAt.toISOString(),
-        ms: Date.now() - startedAt.getTime(),
-        ...result,
-      });
-    try {
-      await note({ status: await post(http, endpoint, event, task.signal) });
-    } catch (error) {
-      // A cancelled attempt is written down too: the store knows nothing of the signal, and grace leaves it time.
-      const answer = error instanceof RefusedError ? { status: error.status } : {};
-      await note({ ...answer, error: messageOf(error) });
-      throw error;
-    }
+  /** Stops a delivery, in whatever courier it runs; resolves when it has stopped. False: there is none that could be. */
+  async cancel(id: string): Promise<boolean> {
+    const before = await this.queue.get(id);
+    if (before?.name !== deliver || before.endedAt !== undefined) return false;
+    await this.queue.cancel(id);
+    // One that waits runs nowhere, so no worker hears of it.
+    if (before.state === "queued") this.#tools.log(`${before.key}: cancelled before its next attempt`);
+    return true;
   }
 }
 
-function stateOf({ state }: Outcome<void>): Exclude<DeliveryState, "pending"> {
-  if (state === "succeeded") return "delivered";
-  return state === "cancelled" ? "cancelled" : "failed";
+function defineDelivery({ store, http, settings }: Tools, trials: Map<string, Trial>): Job<Letter, Receipt> {
+  return defineJob(deliver, {
+    timeout: settings.timeout,
+    retry: {
+      attempts: settings.attempts,
+      min: settings.backoff,
+      max: "30s",
+      when: isWorthAnotherAttempt,
+    },
+    // An endpoint that is down for long does not hear of what nobody wants to know any more.
+    expires: "1d",
+    concurrencyKey: ({ endpoint }) => endpoint,
+    concurrencyPerKey: settings.perEndpoint,
+    retention: { succeeded: `${settings.days}d`, failed: `${settings.days}d` },
+    run: async ({ event, endpoint }: Letter, { id, failures, task }) => {
+      const recipient = await store.endpoint(endpoint);
+      if (recipient === undefined) throw new Error(`there is no endpoint ${endpoint} any more`);
+      const { url } = recipient;
+      const words = `${event.id} → ${at(url)}`;
+      trials.set(id, { words, failures });
+      task.set({ event: event.id, url });
+      // What the crash journal keeps of it.
+      task.progress(failures, settings.attempts, words);
+      return { status: await post(http, recipient, event, task.signal) };
+    },
+  });
+}
+
+/** One line for each attempt that has ended. */
+function tell(event: JobEvent, trials: Map<string, Trial>, { settings, log }: Tools): void {
+  const { type, job, at: now } = event;
+  if (type === "start") return;
+  const { words = job.key ?? job.id, failures = 0 } = trials.get(job.id) ?? {};
+  trials.delete(job.id);
+  if (type === "retry") {
+    const next = `try ${failures + 2} of ${settings.attempts} in ${Math.max(0, event.runAt - now)} ms`;
+    log(`${words}: ${whatWentWrong(event.error)}; ${next}`);
+  } else if (type === "end") {
+    const attempts = `${job.attempt} ${job.attempt === 1 ? "attempt" : "attempts"}`;
+    const why = event.error === undefined ? "" : `: ${whatWentWrong(event.error)}`;
+    log(`${words}: ${event.state === "succeeded" ? "delivered" : event.state}${why} (${attempts})`);
+  } else if (type === "release") log(`${words}: handed back`);
+  else if (type === "lost") log(`${words}: lost, for this courier stood still; it will be tried again`);
 }

@@ -2,14 +2,14 @@ import type { FastifyInstance } from "fastify";
 import type { Task, TaskContext } from "holdfast";
 
 import { Lock } from "./lock.ts";
-import type { Tools } from "./settings.ts";
+import type { Bookkeeping } from "./deliveries.ts";
 
 /*
  * A mistake, made on purpose, so that the tour has something to find: two tasks take the same two locks, each in an
  * order of its own. Each has one of them and waits for the other one, for ever. Nothing fails, nothing is logged, and
  * no processor is busy. Courier has it only where COURIER_MISTAKE says "made", or "mended": then the order is the same.
  */
-export function addMistake(app: FastifyInstance, { scope, store, settings, log }: Tools): void {
+export function addMistake(app: FastifyInstance, { scope, store, counts, settings, log }: Bookkeeping): void {
   const endpoints = new Lock();
   const deliveries = new Lock();
   const books = scope.scope("books");
@@ -19,7 +19,7 @@ export function addMistake(app: FastifyInstance, { scope, store, settings, log }
     task.defer(await endpoints.take(task.signal));
     const known = await store.endpoints();
     task.defer(await deliveries.take(task.signal)); // archive has them
-    const { delivered } = await store.counts();
+    const { delivered } = await counts();
     log(`statement: ${delivered} deliveries to ${known.length} endpoints`);
   }
 
@@ -27,7 +27,7 @@ export function addMistake(app: FastifyInstance, { scope, store, settings, log }
     const isMade = settings.mistake === "made";
     if (!isMade) task.defer(await endpoints.take(task.signal));
     task.defer(await deliveries.take(task.signal));
-    const { delivered } = await store.counts();
+    const { delivered } = await counts();
     if (isMade) {
       task.defer(await endpoints.take(task.signal)); // statement has them
     }

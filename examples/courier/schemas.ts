@@ -1,8 +1,9 @@
-import { deliveryStates, type DeliveryState } from "./store.ts";
+import { deliveryStates, type DeliveryState } from "./delivery.ts";
 
 /** What may be said to courier. Fastify checks it, and answers 400 with a sentence on what is wrong. */
 
 export interface EndpointInput {
+  readonly id?: string;
   readonly url: string;
   readonly secret?: string;
 }
@@ -11,6 +12,7 @@ export const endpointInput = {
   required: ["url"],
   additionalProperties: false,
   properties: {
+    id: { type: "string", pattern: "^[A-Za-z0-9_-]{1,64}$" },
     url: { type: "string", format: "uri", pattern: "^https?://", maxLength: 2_048 },
     secret: { type: "string", pattern: "^whsec_[A-Za-z0-9+/]{24,88}={0,2}$" },
   },

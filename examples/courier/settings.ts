@@ -1,6 +1,8 @@
+import { fileURLToPath } from "node:url";
 import type { Duration, Scope } from "holdfast";
 import type { Dispatcher } from "undici";
 
+import type { Place } from "./storage.ts";
 import type { Store } from "./store.ts";
 
 export interface Settings {
@@ -10,10 +12,8 @@ export interface Settings {
   readonly attempts: number;
   /** The first wait between attempts; it doubles, up to half a minute. */
   readonly backoff: Duration;
-  /** How many calls to one endpoint may be open. */
+  /** How many calls to one endpoint may be open, of all couriers that share a database. */
   readonly perEndpoint: number;
-  /** How many deliveries to one endpoint may be pending; what comes on top is not tried. */
-  readonly backlog: number;
   /** How often each endpoint is asked whether it lives. */
   readonly health: Duration;
   /** How long what has ended is remembered, in days. */
@@ -27,7 +27,6 @@ export const defaults: Settings = {
   attempts: 4,
   backoff: "500ms",
   perEndpoint: 4,
-  backlog: 500,
   health: "10s",
   days: 7,
 };
@@ -36,7 +35,7 @@ export type Log = (line: string) => void;
 
 /** What the parts of courier work with. */
 export interface Tools {
-  /** Owns what no request does: every delivery, and the services. */
+  /** Owns what no request does. */
   readonly scope: Scope;
   readonly store: Store;
   readonly http: Dispatcher;
@@ -48,7 +47,7 @@ export interface Tools {
 export function fromEnvironment(
   env: NodeJS.ProcessEnv,
   base: Settings = defaults,
-): { port: number | undefined; settings: Settings } {
+): { port: number | undefined; place: Place; settings: Settings } {
   const read = (name: string, pattern: RegExp, expected: string): string | undefined => {
     const text = env[name];
     if (text === undefined || pattern.test(text)) return text;
@@ -61,9 +60,15 @@ export function fromEnvironment(
     otherwise;
 
   const port = read("PORT", /^\d{1,5}$/, "a port");
+  const { DATABASE_URL: database } = env;
+  // There may be a password in it, so it is not shown.
+  if (database !== undefined && !/^postgres(ql)?:\/\//.test(database))
+    throw new Error("DATABASE_URL is none of a Postgres: expected postgres://…");
+  const data = read("COURIER_DATA", /./, "a folder") ?? fileURLToPath(new URL("./data", import.meta.url));
   const mistake = read("COURIER_MISTAKE", /^(made|mended)$/, '"made" or "mended"');
   return {
     port: port === undefined ? undefined : Number(port),
+    place: database === undefined ? { data } : { database },
     settings: {
       ...base,
       timeout: duration("COURIER_TIMEOUT", base.timeout),

@@ -1,10 +1,14 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { CloseReport, ScopeTree, TaskTree } from "holdfast";
 
+import type { Delivery, DeliveryState } from "./delivery.ts";
 import { moods, Receiver, type Mood } from "./receiver.ts";
 import { makeSecret } from "./signature.ts";
-import type { Delivery } from "./store.ts";
-import { awaitIn, call, dumpOf, holdfast, see, Service, Story } from "./tour-tools.ts";
+import { tellOfDeath, tellOfReturn } from "./tour-of-kills.ts";
+import { awaitIn, call, dumpOf, see, Service, Story } from "./tour-tools.ts";
 
 /*
  * `npm run tour`: courier's story, told by somebody who watches it from outside. The service is a process of its own;
@@ -20,10 +24,11 @@ await receiver.listen(0);
 const { COURIER_MISTAKE = "made" } = process.env;
 const patience = { COURIER_TIMEOUT: "1s", COURIER_BACKOFF: "200ms", COURIER_HEALTH: "3s" };
 const env = { PORT: "0", COURIER_MISTAKE, ...patience };
-const start = (): Service => new Service(new URL("./main.ts", import.meta.url), env, giveUp);
-const service = start();
-/** Started in the last chapter. */
-const others: Service[] = [];
+/** Below it each courier has a folder, that nobody else has; a database would be everybody's. */
+const folder = mkdtempSync(join(tmpdir(), "courier-tour-"));
+delete process.env["DATABASE_URL"];
+const services: Service[] = [];
+const service = start("first");
 
 try {
   await tell();
@@ -34,8 +39,18 @@ try {
   console.log(`\nWhat courier wrote:\n${service.lines.map((line) => `  | ${line}`).join("\n")}`);
   process.exitCode = 1;
 } finally {
-  for (const one of [service, ...others]) one.process.kill("SIGKILL");
+  for (const one of services) one.process.kill("SIGKILL");
+  await Promise.all(services.map(({ exit }) => exit));
   await receiver.close();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+/** A courier with this data, and what it finds there. */
+function start(data: string, more: Readonly<Record<string, string>> = {}): Service {
+  const own = { ...env, COURIER_DATA: join(folder, data), ...more };
+  const started = new Service(new URL("./main.ts", import.meta.url), own, giveUp);
+  services.push(started);
+  return started;
 }
 
 async function tell(): Promise<void> {
@@ -81,7 +96,7 @@ async function tell(): Promise<void> {
   story.chapter("3. One event, six deliveries");
   const event = { id: "evt_first", type: "order.paid", data: { order: 1_001 } };
   const posted = await call<{ deliveries: string[] }>("POST", `${url}/events`, event);
-  await story.claim("POST /events answers at once: the deliveries are background tasks", () => {
+  await story.claim("POST /events answers at once: the deliveries are jobs, and stored", () => {
     see(posted.status, 202, "POST /events");
     see(posted.body.deliveries.length, 6, "the deliveries");
     see(receiver.seen({ what: "took", mood: "slow" }).length, 0, "what the slow endpoint took by then");
@@ -132,7 +147,7 @@ async function tell(): Promise<void> {
       const { attempts: tried } = await ends(url, event.id, "hang");
       const overlap = tried.some(({ startedAt, ms }, n) => {
         const next = tried[n + 1];
-        return next !== undefined && Date.parse(startedAt) + ms > Date.parse(next.startedAt);
+        return next !== undefined && Date.parse(startedAt) + (ms ?? 0) > Date.parse(next.startedAt);
       });
       see(overlap, false, "whether attempts overlap");
       for (let nth = 1; nth <= 4; nth++) {
@@ -157,18 +172,19 @@ async function tell(): Promise<void> {
     see(most, 4, "the most calls open to slow");
     return `slow took all ${burst.length}, at most ${most} at once`;
   });
-  await story.claim("what has outlived its request is listed, with the request it came from", async () => {
-    const { body } = await call<{ scope: ScopeTree }>("GET", `${url}/tasks`);
-    const tasksOf = (name: string): readonly TaskTree[] =>
-      body.scope.scopes.find((it) => it.name === name)?.tasks ?? [];
-    const fanOuts = tasksOf("background").filter(({ name }) => name === "fan-out");
-    const requests = fanOuts.map(
-      ({ attributes }) => attributes as { request: string; method: string; route: string },
-    );
-    const origins = new Set(requests.map(({ method, route }) => `${method} ${route}`));
-    see([...origins], ["POST /events"], "where the tasks in the background come from");
-    const [first] = requests;
-    return `${fanOuts.length} fan-outs live, one of them from ${[...origins].join()}, request ${first?.request}`;
+  await story.claim("each attempt that runs is a task, and says which delivery it is about", async () => {
+    let first: TaskTree | undefined;
+    let count = 0;
+    while (first === undefined) {
+      const { body } = await call<{ scope: ScopeTree }>("GET", `${url}/tasks`, undefined, giveUp);
+      const live = tasksIn(body.scope, "outbox/jobs").filter(({ attributes }) => "event" in attributes);
+      [first] = live;
+      count = live.length;
+    }
+    const { event: about, job, attempt } = first.attributes;
+    const { body: delivery } = await call<Delivery>("GET", `${url}/deliveries/${String(job)}`);
+    see(delivery.event, about, "the event that the first of them is about");
+    return `${count} run, one of them attempt ${String(attempt)} at delivery ${delivery.id} of ${delivery.event}`;
   });
   await story.claim("DELETE stops a delivery, and answers when it has stopped", async () => {
     const pending = await call<Delivery[]>(
@@ -248,10 +264,21 @@ async function tell(): Promise<void> {
   await story.claim("nothing else tells: courier is well, and both of them are running", async () => {
     const { status } = await call<object>("GET", `${url}/readyz`);
     const { body } = await call<{ scope: ScopeTree }>("GET", `${url}/tasks`);
-    const books = body.scope.scopes.flatMap(({ scopes }) => scopes).find(({ name }) => name === "books");
-    const states = stuck.body.map((path) => books?.tasks.find((task) => task.path === path)?.state);
+    const books = tasksIn(body.scope, "background/books");
+    const states = stuck.body.map((path) => books.find((task) => task.path === path)?.state);
     see([status, ...states], [200, "running", "running"], "GET /readyz, and the states of the two");
     return `GET /readyz: ${status}; ${stuck.body.join(" and ")}: running`;
+  });
+  await story.claim("what has outlived its request is listed with the request it came from", async () => {
+    const { body } = await call<{ scope: ScopeTree }>("GET", `${url}/tasks`);
+    const origins = tasksIn(body.scope, "background/books").map(({ attributes }) => {
+      const { request, method, route } = attributes as Record<string, string>;
+      return `${method} ${route}, request ${request}`;
+    });
+    const [origin] = origins;
+    see(origins, [origin, origin], "which requests they come from");
+    see(/^POST \/mistake, request req-\w+$/.test(origin ?? ""), true, `whether ${origin} is that request`);
+    return `both come from ${origin}`;
   });
   await story.claim(
     "one of them is cancelled, gives back what it has, and the other one goes on",
@@ -311,8 +338,12 @@ async function tell(): Promise<void> {
     see([code, signal], [0, null], "exit code and signal");
     return `exit code 0, ${((performance.now() - signalled) / 1_000).toFixed(1)} s after the signal`;
   });
-  await story.claim("its last words account for everything: nothing pending, nothing abandoned", async () => {
-    const [line] = await service.untilLine(/^courier has ended: 0 pending.*/);
+  let said: readonly number[] = [];
+  await story.claim("its last words account for everything: what has not arrived is kept", async () => {
+    const [line, ...counts] = await service.untilLine(
+      /^courier has ended: (\d+) pending, (\d+) delivered, (\d+) failed, (\d+) cancelled; what is pending .*/,
+    );
+    said = counts.map(Number);
     const [words] = await service.untilLine(/^\{"holdfast":"report".*/);
     const report = JSON.parse(words) as CloseReport & { cause: string; signal: string; exitCode: number };
     const { cause, signal, exitCode, abandoned, errors } = report;
@@ -321,55 +352,31 @@ async function tell(): Promise<void> {
     const { succeeded, failed, cancelled } = report;
     return `${line}\n      tasks that ended after the signal: ${succeeded} succeeded, ${failed} failed, ${cancelled} cancelled`;
   });
+  await story.claim(
+    "started again, it knows all of them, and goes on at once with what is left",
+    async () => {
+      const arrivals = receiver.seen({ what: "arrived", mood: "hang" }).length;
+      const again = start("first");
+      const [, address] = await again.untilLine(/listens at (http\S+)/);
+      const { body } = await call<{ deliveries: Record<DeliveryState, number> }>("GET", `${address}/tasks`);
+      const sum = (counts: readonly number[]): number => counts.reduce((one, other) => one + other, 0);
+      see(sum(Object.values(body.deliveries)), sum(said), "how many deliveries it knows");
+      await receiver.until(() => receiver.seen({ what: "arrived", mood: "hang" }).length > arrivals, giveUp);
+      again.process.kill("SIGKILL");
+      return `${sum(said)} deliveries, ${said[0]} of them pending; hang was asked again`;
+    },
+  );
 
-  await tellOfDeath();
+  await tellOfDeath({ start, receiver, story, giveUp });
+  await tellOfReturn({ start, story, giveUp });
 }
 
-async function tellOfDeath(): Promise<void> {
-  story.chapter("8. kill -9, with a delivery in flight");
-  const killed = start();
-  others.push(killed);
-  const { pid } = killed.process;
-  const [, url] = await killed.untilLine(/listens at (http\S+)/);
-  const secret = makeSecret();
-  receiver.expect("hang", secret);
-  await call("POST", `${url}/endpoints`, { url: `${receiver.url}/hang`, secret });
-  await call("POST", `${url}/events`, { id: "evt_last", type: "order.paid", data: {} });
-  // In its third attempt it is older than two sweeps of the watch.
-  await receiver.until({ what: "arrived", mood: "hang", id: "evt_last", nth: 3 }, giveUp);
-  killed.process.kill("SIGKILL");
-  await story.claim("nobody asks, and no handler runs", async () => {
-    const { code, signal } = await killed.exit;
-    see([code, signal], [null, "SIGKILL"], "exit code and signal");
-    see(
-      killed.lines.some((line) => line.includes('"holdfast":"report"')),
-      false,
-      "whether there are last words",
-    );
-    return "no report, no exit code";
-  });
-  await story.claim("but what ran is known: since when, and in which attempt", async () => {
-    const { stdout } = await holdfast(["last", String(pid)]);
-    see(/^courier \(pid \d+, .*\) died without a word$/m.test(stdout), true, "whether its death is told");
-    see(
-      /fan-out\/recipient\/deliver \(#\d+\)\n.* attempt [23] for /.test(stdout),
-      true,
-      "whether the delivery is told",
-    );
-    return `$ npx holdfast last ${pid}\n${stdout.trim()}`.replaceAll("\n", "\n      ");
-  });
-  await story.claim("the next start tells it by itself, once", async () => {
-    const next = start();
-    others.push(next);
-    const [words] = await next.untilLine(/^\{"holdfast":"died".*/);
-    const {
-      name,
-      pid: dead,
-      running,
-    } = JSON.parse(words) as { name: string; pid: number; running: object[] };
-    see([name, dead], ["courier", pid], "who died");
-    return `{"holdfast":"died","name":"courier","pid":${dead},…} on stderr, with ${running.length} tasks`;
-  });
+/** The live tasks of the scope with this path, as courier itself lists them. */
+function tasksIn(root: ScopeTree, path: string): readonly TaskTree[] {
+  const scope = path
+    .split("/")
+    .reduce<ScopeTree | undefined>((above, name) => above?.scopes.find((one) => one.name === name), root);
+  return scope?.tasks ?? [];
 }
 
 /** Waits until a delivery has ended, and returns what courier knows of it. */

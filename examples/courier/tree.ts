@@ -19,11 +19,13 @@ function branch(node: ScopeTree | TaskTree, indent: string, lines: string[], now
 
 function describe({ name, state, attempt, createdAt, attributes }: TaskTree, now: number): string {
   const { event, url, request } = attributes as Readonly<Record<string, string | undefined>>;
+  // Each attempt at a job is a task of its own, which says the how manieth it is.
+  const nth = Number(attributes["attempt"] ?? attempt);
   const words = [
     `${name}: ${state}`,
-    attempt > 1 && `attempt ${attempt}`,
+    nth > 1 && `attempt ${nth}`,
     `${((now - createdAt) / 1000).toFixed(1)} s`,
-    url ?? event,
+    url === undefined ? event : `${event} → ${url}`,
     request !== undefined && `from ${request}`,
   ];
   return words.filter(Boolean).join(", ");

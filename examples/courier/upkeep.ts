@@ -18,8 +18,9 @@ export function keepUp(tools: Tools): void {
   });
 
   scope.cron("clean-up", "0 3 * * *", async () => {
-    const forgotten = await store.forgetEndedBefore(new Date(Date.now() - settings.days * 86_400_000));
-    log(`clean-up: forgot ${forgotten} deliveries older than ${settings.days} days`);
+    // Its deliveries are forgotten by the queue, as its retention says.
+    const forgotten = await store.forgetEventsBefore(new Date(Date.now() - settings.days * 86_400_000));
+    log(`clean-up: forgot ${forgotten} events older than ${settings.days} days`);
   });
 }
 

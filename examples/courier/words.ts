@@ -1,9 +1,4 @@
-import { TaskCancelledError, TaskTimeoutError, type Outcome } from "holdfast";
-
-/** How a delivery ended, for people. */
-export function words(outcome: Outcome<unknown>): string {
-  return outcome.state === "succeeded" ? "delivered" : `${outcome.state}: ${whyNot(outcome)}`;
-}
+import { TaskCancelledError, type ErrorInfo, type Outcome } from "holdfast";
 
 /** Why something did not succeed. */
 export function whyNot(outcome: Exclude<Outcome<unknown>, { state: "succeeded" }>): string {
@@ -13,9 +8,19 @@ export function whyNot(outcome: Exclude<Outcome<unknown>, { state: "succeeded" }
 
 /** What went wrong, in the fewest words that say it. */
 export function messageOf(error: unknown): string {
-  if (error instanceof TaskTimeoutError) return `no answer in ${error.ms / 1000} s`;
   if (error instanceof TaskCancelledError && typeof error.reason === "string") return error.reason;
-  return error instanceof Error ? error.message : String(error);
+  return error instanceof Error ? shortly(error.message, error.name) : String(error);
+}
+
+/** The same of an error that comes out of a record. */
+export function whatWentWrong({ name, message }: ErrorInfo): string {
+  return shortly(message, name);
+}
+
+/** Whatever took too long here, it was an answer. */
+function shortly(message: string, name: string): string {
+  const [, ms] = (name === "TimeoutError" && /timeout of (\d+) ms is over$/.exec(message)) || [];
+  return ms === undefined ? message : `no answer in ${Number(ms) / 1_000} s`;
 }
 
 /** An endpoint in a line of the log: without the scheme, for a line should fit on a terminal. */

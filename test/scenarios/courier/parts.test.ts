@@ -2,33 +2,23 @@ import type { FastifyInstance } from "fastify";
 import { afterEach, expect, test } from "vitest";
 
 import { buildApp, type Options } from "../../../examples/courier/app.ts";
+import type { Delivery } from "../../../examples/courier/delivery.ts";
 import { isWorthAnotherAttempt, RefusedError } from "../../../examples/courier/post.ts";
-import { Receiver } from "../../../examples/courier/receiver.ts";
+import { Receiver, type Mood } from "../../../examples/courier/receiver.ts";
 import { defaults, fromEnvironment } from "../../../examples/courier/settings.ts";
 import { isSigned, makeSecret, sign } from "../../../examples/courier/signature.ts";
-import { MemoryStore, StoreFullError } from "../../../examples/courier/store.ts";
-import type { CourierEvent, Delivery, Store } from "../../../examples/courier/store.ts";
+import { openStorage } from "../../../examples/courier/storage.ts";
+import type { Endpoint, Store } from "../../../examples/courier/store.ts";
 import { openScope } from "../../../src/index.ts";
-import type { OnError, Scope } from "../../../src/index.ts";
+import type { Scope } from "../../../src/index.ts";
 import { leakGate } from "../../../src/testing/index.ts";
+import { ownState } from "../process/child.ts";
 
 // The last one runs first.
 afterEach(leakGate());
 const scopes: Scope[] = [];
 afterEach(async () => {
   await Promise.all(scopes.splice(0).map((scope) => scope.close()));
-});
-
-const event = (id: string): CourierEvent => ({ id, type: "t", data: {}, createdAt: "2026-01-01T00:00:00Z" });
-const delivery = (id: string, of: string, endpoint = "ep"): Delivery => ({
-  id,
-  event: of,
-  type: "t",
-  endpoint,
-  url: "http://x/",
-  state: "pending",
-  attempts: [],
-  createdAt: "2026-01-01T00:00:00Z",
 });
 
 test("a signature holds for what was signed, for five minutes, and for nothing else", () => {
@@ -57,38 +47,31 @@ test("the signature is that of the Standard Webhooks specification", () => {
   expect(headers["webhook-signature"]).toBe("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 });
 
-test("the store keeps so many deliveries: what has ended makes room, oldest first, and what is pending never does", async () => {
-  const store = new MemoryStore({ endpoints: 1, deliveries: 3 });
-  await store.addEvent(event("e1"), [delivery("d1", "e1"), delivery("d2", "e1")]);
-  await store.addEvent(event("e2"), [delivery("d3", "e2")]);
-  await expect(store.addEvent(event("e3"), [delivery("d4", "e3")])).rejects.toThrow(StoreFullError);
-  await store.endDelivery("d2", "delivered");
-  await store.addEvent(event("e3"), [delivery("d4", "e3")]);
-  expect((await store.deliveries({ limit: 10 })).map(({ id }) => id)).toEqual(["d4", "d3", "d1"]);
-  expect(await store.counts()).toEqual({ pending: 3, delivered: 1, failed: 0, cancelled: 0 });
-  expect(await store.backlog("ep")).toBe(3);
-});
+test("what the store has said yes to is there when it is opened again", async () => {
+  const data = ownState();
+  const endpoint = (id: string, url: string): Endpoint => ({
+    id,
+    url,
+    secret: makeSecret(),
+    createdAt: "2026-01-01T00:00:00Z",
+    health: { state: "unknown" },
+  });
+  const { store } = await openStorage({ data });
+  const [a, b] = [endpoint("a", "http://x/a"), endpoint("b", "http://x/b")];
+  for (const one of [b, a, endpoint("b", "http://x/old"), b]) await store.saveEndpoint(one);
+  await store.setHealth("a", { state: "down", note: "answers 500" });
+  await store.setHealth("none", { state: "up" });
+  await store.noteEvent("e1", new Date(1_000));
+  await store.noteEvent("e1", new Date(9_000));
+  await store.noteEvent("e2", new Date(3_000));
+  await store.close();
 
-test("an event is known for as long as one of its deliveries is", async () => {
-  const store = new MemoryStore({ endpoints: 1, deliveries: 10 });
-  expect(await store.addEvent(event("e1"), [delivery("d1", "e1"), delivery("d2", "e1")])).toBe(true);
-  expect(await store.addEvent(event("e1"), [delivery("d3", "e1")])).toBe(false);
-  await store.endDelivery("d1", "failed");
-  const soon = new Date(Date.now() + 1_000);
-  expect(await store.forgetEndedBefore(soon)).toBe(1);
-  expect(await store.addEvent(event("e1"), [delivery("d3", "e1")])).toBe(false);
-  await store.endDelivery("d2", "delivered");
-  expect(await store.forgetEndedBefore(soon)).toBe(1);
-  expect(await store.addEvent(event("e1"), [delivery("d3", "e1")])).toBe(true);
-});
-
-test("a delivery ends once", async () => {
-  const store = new MemoryStore();
-  await store.addEvent(event("e1"), [delivery("d1", "e1")]);
-  expect(await store.endDelivery("d1", "delivered")).toMatchObject({ state: "delivered" });
-  expect(await store.endDelivery("d1", "cancelled")).toMatchObject({ state: "delivered" });
-  expect(await store.endDelivery("none", "cancelled")).toBeUndefined();
-  expect(await store.counts()).toMatchObject({ pending: 0, delivered: 1, cancelled: 0 });
+  const { store: again } = await openStorage({ data });
+  expect(await again.endpoints()).toEqual([{ ...a, health: { state: "down", note: "answers 500" } }, b]);
+  expect([await again.endpoint("b"), await again.endpoint("none")]).toEqual([b, undefined]);
+  expect(await again.forgetEventsBefore(new Date(2_000))).toBe(1);
+  expect([await again.knowsEvent("e1"), await again.knowsEvent("e2")]).toEqual([false, true]);
+  await again.close();
 });
 
 test("an answer that says that the call itself is wrong is not asked for again", () => {
@@ -100,7 +83,14 @@ test("an answer that says that the call itself is wrong is not asked for again",
 });
 
 test("settings come from the environment, and what cannot be is refused with its name", () => {
-  expect(fromEnvironment({})).toEqual({ port: undefined, settings: defaults });
+  const data = expect.stringMatching(/examples.courier.data$/) as string;
+  expect(fromEnvironment({})).toEqual({ port: undefined, place: { data }, settings: defaults });
+  expect(fromEnvironment({ COURIER_DATA: "/tmp/x" }).place).toEqual({ data: "/tmp/x" });
+  const database = "postgres://me:hunter2@db/courier";
+  expect(fromEnvironment({ DATABASE_URL: database }).place).toEqual({ database });
+  expect(() => fromEnvironment({ DATABASE_URL: "mysql://me:hunter2@db/" })).toThrow(
+    /^DATABASE_URL is none of a Postgres: expected postgres:\/\/…$/,
+  );
   const { port, settings } = fromEnvironment({ PORT: "0", COURIER_TIMEOUT: "90s", COURIER_ATTEMPTS: "2" });
   expect([port, settings.timeout, settings.attempts]).toEqual([0, "90s", 2]);
   for (const [name, value] of [
@@ -114,94 +104,203 @@ test("settings come from the environment, and what cannot be is refused with its
   }
 });
 
-interface Given extends Options {
-  readonly onError?: OnError;
+interface Given extends Partial<Options> {
+  /** In place of methods of the store. */
+  readonly broken?: Partial<Store>;
 }
 
-/** A courier on a scope of its own, and a receiver for it. */
-async function courier({ onError, ...options }: Given = {}): Promise<{
-  app: FastifyInstance;
-  scope: Scope;
-  receiver: Receiver;
-}> {
-  const scope = openScope("courier", onError === undefined ? {} : { onError });
+interface Courier {
+  readonly scope: Scope;
+  readonly app: FastifyInstance;
+  readonly receiver: Receiver;
+  /** Registers this path of the receiver, and returns its id. */
+  subscribe(mood: Mood): Promise<string>;
+  post(id: string): Promise<{ status: number; isNew: boolean; deliveries: string[] }>;
+  deliveries(query: string): Promise<Delivery[]>;
+  /** Resolves with the first line that it logs, or has logged, which matches. */
+  untilLine(pattern: RegExp): Promise<string>;
+}
+
+/** A courier on a scope of its own, with data of its own, and a receiver for it. */
+async function courier({ broken = {}, ...options }: Given = {}): Promise<Courier> {
+  const scope = openScope("courier");
   scopes.push(scope);
   const receiver = new Receiver();
   await receiver.listen(0);
   scope.defer(() => receiver.close());
-  const app = await buildApp(scope, { log: () => undefined, ...options });
-  return { app, scope, receiver };
+  const lines: string[] = [];
+  const watchers = new Set<() => void>();
+  const log = (line: string): void => {
+    lines.push(line);
+    for (const watch of watchers) watch();
+  };
+  const { store, ...rest } = options.storage ?? (await openStorage({ data: ownState() }));
+  const storage = { ...rest, store: Object.assign(store, broken) };
+  const app = await buildApp(scope, { ...options, log, storage });
+  return {
+    scope,
+    app,
+    receiver,
+    async subscribe(mood) {
+      const secret = makeSecret();
+      receiver.expect(mood, secret);
+      const payload = { url: `${receiver.url}/${mood}`, secret };
+      return (await app.inject({ method: "POST", url: "/endpoints", payload })).json<{ id: string }>().id;
+    },
+    async post(id) {
+      const payload = { id, type: "t", data: {} };
+      const answer = await app.inject({ method: "POST", url: "/events", payload });
+      return { status: answer.statusCode, ...answer.json<{ isNew: boolean; deliveries: string[] }>() };
+    },
+    deliveries: async (query) => (await app.inject(`/deliveries?${query}`)).json<Delivery[]>(),
+    untilLine: (pattern) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          const line = lines.find((one) => pattern.test(one));
+          if (line !== undefined) resolve(line);
+        };
+        watchers.add(look);
+        look();
+      }),
+  };
 }
 
-test("while an event is on its way its key holds it, though the store would take it again", async () => {
-  const store = new MemoryStore();
-  const forgetful = new Proxy(store, {
-    get: (target, name) => {
-      const value: unknown = Reflect.get(target, name);
-      if (name === "addEvent")
-        return async (...args: Parameters<Store["addEvent"]>) => (await target.addEvent(...args), true);
-      return typeof value === "function" ? (value.bind(target) as unknown) : value;
-    },
-  });
-  const { app, receiver, scope } = await courier({ store: forgetful });
-  const secret = makeSecret();
-  receiver.expect("slow", secret);
-  await app.inject({ method: "POST", url: "/endpoints", payload: { url: `${receiver.url}/slow`, secret } });
-  const payload = { id: "evt_twice", type: "t", data: {} };
-  const answers = await Promise.all(
-    [1, 2, 3].map(() => app.inject({ method: "POST", url: "/events", payload })),
-  );
-  expect(answers.map(({ statusCode }) => statusCode)).toEqual([202, 202, 202]);
-  await receiver.until({ what: "took", mood: "slow", id: "evt_twice" });
-  await scope.untilIdle();
+test("the same event from three at once is one event: nobody gets it twice", async () => {
+  const { receiver, subscribe, post, untilLine } = await courier();
+  await subscribe("slow");
+  const answers = await Promise.all([1, 2, 3].map(() => post("evt_twice")));
+  expect(answers.filter(({ status, isNew }) => status === 202 && isNew).length).toBe(1);
+  expect(answers.filter(({ status, isNew }) => status === 200 && !isNew).length).toBe(2);
+  await untilLine(/^evt_twice → \S+\/slow: delivered/);
+  expect((await post("evt_twice")).isNew).toBe(false);
   expect(receiver.seen({ what: "arrived", id: "evt_twice" }).length).toBe(1);
 });
 
-test("an endpoint with too much pending is not sent more, and its owner can read why", async () => {
-  const lines: string[] = [];
-  const { app, receiver } = await courier({ settings: { backlog: 2 }, log: (line) => lines.push(line) });
-  await app.inject({ method: "POST", url: "/endpoints", payload: { url: `${receiver.url}/hang` } });
-  for (const id of ["a", "b", "c"]) {
-    await app.inject({ method: "POST", url: "/events", payload: { id, type: "t", data: {} } });
-  }
-  const deliveries = (await app.inject("/deliveries")).json<Delivery[]>();
-  expect(deliveries.map(({ state, note }) => note ?? state)).toEqual([
-    "not tried, for 2 deliveries to it are pending",
-    "pending",
-    "pending",
-  ]);
+test("an event of which it was never said that it is taken can be posted again, and joins what is pending of it", async () => {
+  let isFull = true;
+  const noted: string[] = [];
+  const { receiver, subscribe, post, deliveries } = await courier({
+    broken: {
+      noteEvent: async (id) => {
+        if (isFull) throw new Error("the disk is full");
+        noted.push(id);
+      },
+    },
+  });
+  await subscribe("hang");
+  expect((await post("evt_1")).status).toBe(500);
+  await receiver.until({ what: "arrived", mood: "hang", id: "evt_1" });
+  isFull = false;
+  expect((await post("evt_1")).isNew).toBe(false);
+  expect(noted).toEqual(["evt_1"]);
+  expect(await deliveries("event=evt_1")).toMatchObject([{ state: "pending", attempts: [{ number: 1 }] }]);
 });
 
-test("a store that fails fails the event as a whole, and says so; it is not the endpoint's doing", async () => {
-  const store = new MemoryStore();
-  const { endDelivery } = store;
-  store.endDelivery = async (id, state) => {
-    if (state === "delivered") throw new Error("the disk is full");
-    return endDelivery.call(store, id, state);
-  };
-  let fail!: (words: string) => void;
-  const failure = new Promise<string>((resolve) => (fail = resolve));
-  const { app, receiver, scope } = await courier({
-    store,
-    onError: (error, task) => fail(`${task.name}: ${(error as Error).message}`),
-  });
+test("an endpoint that is registered again, by its url or by its id, is the same one, with its new secret", async () => {
+  const { app, receiver, subscribe, post, untilLine } = await courier();
+  const id = await subscribe("ok");
+  expect(await subscribe("ok")).toBe(id);
+  await post("evt_1");
+  await untilLine(/^evt_1 → \S+\/ok: delivered/);
+  const secret = makeSecret();
+  receiver.expect("slow", secret);
+  const payload = { id, url: `${receiver.url}/slow`, secret };
+  const moved = await app.inject({ method: "POST", url: "/endpoints", payload });
+  expect([moved.statusCode, moved.json<Endpoint>().id]).toEqual([200, id]);
+  await post("evt_2");
+  await untilLine(/^evt_2 → \S+\/slow: delivered/);
+  expect((await app.inject("/endpoints")).json<Endpoint[]>().length).toBe(1);
+});
+
+test("what still waits goes to where its endpoint is by then", async () => {
+  const { app, receiver, subscribe, post, untilLine } = await courier({ settings: { perEndpoint: 1 } });
+  const id = await subscribe("hang");
+  const [first] = (await post("evt_1")).deliveries;
+  await receiver.until({ what: "arrived", mood: "hang", id: "evt_1" });
+  await post("evt_2");
   const secret = makeSecret();
   receiver.expect("ok", secret);
-  for (const mood of ["ok", "hang"]) {
-    await app.inject({
-      method: "POST",
-      url: "/endpoints",
-      payload: { url: `${receiver.url}/${mood}`, secret },
-    });
+  const payload = { id, url: `${receiver.url}/ok`, secret };
+  await app.inject({ method: "POST", url: "/endpoints", payload });
+  await app.inject({ method: "DELETE", url: `/deliveries/${first}` });
+  await untilLine(/^evt_2 → \S+\/ok: delivered \(1 attempt\)/);
+});
+
+test("deliveries are found by state, endpoint and event, the newest first", async () => {
+  const { subscribe, post, deliveries, untilLine } = await courier({ settings: { attempts: 1 } });
+  const [ok, fail, hang] = [await subscribe("ok"), await subscribe("fail"), await subscribe("hang")];
+  for (const id of ["a", "b", "c"]) {
+    await post(id);
+    await untilLine(new RegExp(`^${id} → \\S+/ok: delivered`));
+    await untilLine(new RegExp(`^${id} → \\S+/fail: failed: answered 500 \\(1 attempt\\)`));
   }
-  await app.inject({ method: "POST", url: "/events", payload: { id: "e", type: "t", data: {} } });
-  expect(await failure).toBe("fan-out: the disk is full");
-  await scope.untilIdle();
-  const deliveries = await store.deliveries({ limit: 2 });
-  expect(deliveries.map(({ url, state }) => `${new URL(url).pathname} ${state}`)).toEqual([
-    "/hang cancelled",
-    "/ok pending",
+  const found = async (query: string): Promise<string[]> =>
+    (await deliveries(query)).map(({ event, endpoint, state }) => `${event} ${endpoint} ${state}`);
+  expect(await found(`endpoint=${ok}`)).toEqual([
+    `c ${ok} delivered`,
+    `b ${ok} delivered`,
+    `a ${ok} delivered`,
   ]);
+  expect(await found(`endpoint=${ok}&limit=2`)).toEqual([`c ${ok} delivered`, `b ${ok} delivered`]);
+  expect(await found(`endpoint=${ok}&state=failed`)).toEqual([]);
+  expect(await found(`event=b&endpoint=${fail}`)).toEqual([`b ${fail} failed`]);
+  expect((await found("event=b")).toSorted()).toEqual(
+    [`b ${fail} failed`, `b ${hang} pending`, `b ${ok} delivered`].toSorted(),
+  );
+  expect(await found("state=pending&limit=2")).toEqual([`c ${hang} pending`, `b ${hang} pending`]);
+  expect((await found("")).length).toBe(9);
+  const [delivery] = await deliveries(`event=a&endpoint=${fail}`);
+  expect(delivery).toMatchObject({
+    error: "answered 500",
+    attempts: [{ number: 1, end: "failed", status: 500 }],
+  });
+});
+
+test("DELETE stops a delivery that runs, and one that waits; one that has ended is not there", async () => {
+  const { app, receiver, subscribe, post, deliveries, untilLine } = await courier({
+    settings: { perEndpoint: 1 },
+  });
+  await subscribe("hang");
+  await subscribe("ok");
+  await post("evt_1");
+  await receiver.until({ what: "arrived", mood: "hang", id: "evt_1" });
+  await post("evt_2");
+  for (const id of ["evt_1", "evt_2"]) await untilLine(new RegExp(`^${id} → \\S+/ok: delivered`));
+  const answers = new Map<string, unknown>();
+  for (const { id, event, url } of await deliveries("")) {
+    const answer = await app.inject({ method: "DELETE", url: `/deliveries/${id}` });
+    const { state, error, attempts } = answer.json<Partial<Delivery>>();
+    answers.set(`${event}${new URL(url).pathname}`, [answer.statusCode, state, error, attempts?.length]);
+  }
+  expect(Object.fromEntries(answers)).toEqual({
+    "evt_1/hang": [200, "cancelled", "somebody asked for it", 1],
+    "evt_1/ok": [404, undefined, "Not Found", undefined],
+    "evt_2/hang": [200, "cancelled", "somebody asked for it", 0],
+    "evt_2/ok": [404, undefined, "Not Found", undefined],
+  });
+  await receiver.until({ what: "hung up on", mood: "hang", id: "evt_1" });
+  await untilLine(/^evt_1 → \S+\/hang: cancelled: somebody asked for it \(1 attempt\)/);
+  expect(receiver.seen({ what: "arrived", id: "evt_2", mood: "hang" })).toEqual([]);
+});
+
+test("what is in flight when courier ends is handed back: the next one goes on at once, and no try is used up", async () => {
+  const data = ownState();
+  const settings = { attempts: 1, timeout: "1s" } as const;
+  const first = await courier({ storage: await openStorage({ data }), settings: { attempts: 1 } });
+  await first.subscribe("hang");
+  await first.post("evt_1");
+  await first.receiver.until({ what: "arrived", mood: "hang" });
+  await first.scope.close({ drain: 0 });
+  await first.untilLine(/^evt_1 → \S+\/hang: handed back$/);
+  await first.untilLine(
+    /^courier has ended: 1 pending, .* 0 cancelled; what is pending goes on at the next start$/,
+  );
+
+  const next = await courier({ storage: await openStorage({ data }), settings });
+  // There it is refused, at another place: nobody listens where the first one was.
+  await next.untilLine(/^evt_1 → \S+\/hang: failed: .* \(2 attempts\)$/);
+  const [delivery] = await next.deliveries("");
+  expect(delivery?.attempts.map(({ end }) => end)).toEqual(["released", "failed"]);
 });
 
 test.each<[string, object, RegExp]>([
@@ -248,40 +347,33 @@ test("what is not there is 404, what is no JSON is 400, and a secret is told onc
 });
 
 test("the test of an endpoint answers with what the endpoint said", async () => {
-  const { app, receiver } = await courier();
-  const ask = async (mood: "ok" | "fail"): Promise<unknown> => {
-    const secret = makeSecret();
-    receiver.expect(mood, secret);
-    const payload = { url: `${receiver.url}/${mood}`, secret };
-    const { id } = (await app.inject({ method: "POST", url: "/endpoints", payload })).json<{ id: string }>();
-    return (await app.inject({ method: "POST", url: `/endpoints/${id}/test` })).json();
-  };
+  const { app, subscribe } = await courier();
+  const ask = async (mood: Mood): Promise<unknown> =>
+    (await app.inject({ method: "POST", url: `/endpoints/${await subscribe(mood)}/test` })).json();
   expect(await ask("ok")).toMatchObject({ answered: 204 });
   expect(await ask("fail")).toMatchObject({ error: "answered 500" });
 });
 
-test("GET / shows what runs as a tree, and a task in the background with the request it came from", async () => {
-  const { app, receiver } = await courier();
-  const secret = makeSecret();
-  receiver.expect("hang", secret);
-  await app.inject({ method: "POST", url: "/endpoints", payload: { url: `${receiver.url}/hang`, secret } });
-  await app.inject({ method: "POST", url: "/events", payload: { id: "evt_1", type: "t", data: {} } });
+test("GET / shows what runs as a tree, and of each attempt which delivery it is about", async () => {
+  const { app, receiver, subscribe, post } = await courier();
+  await subscribe("hang");
+  await post("evt_1");
   await receiver.until({ what: "arrived", mood: "hang" });
   const { body, headers } = await app.inject("/");
   expect(headers["content-type"]).toBe("text/plain; charset=utf-8");
-  const requests = [...body.matchAll(/req-\w+/g)].map(([id]) => id);
-  const [own, from] = [requests[0], requests[2]];
+  const [own] = [...body.matchAll(/req-\w+/g)].map(([id]) => id);
   expect(body.replaceAll(/\d\.\d s/g, "0.0 s")).toBe(`1 pending, 0 delivered, 0 failed, 0 cancelled
 
 courier/
 ├─ requests/
 │  └─ ${own}/
 │     └─ GET /: running, 0.0 s, from ${own}
-└─ background/
-   ├─ health: running, 0.0 s
-   ├─ clean-up: running, 0.0 s
-   └─ fan-out: running, 0.0 s, evt_1, from ${from}
-      └─ recipient: running, 0.0 s
-         └─ deliver: running, 0.0 s, ${receiver.url}/hang
+├─ background/
+│  ├─ health: running, 0.0 s
+│  └─ clean-up: running, 0.0 s
+└─ outbox/
+   └─ jobs/
+      ├─ worker: running, 0.0 s
+      └─ deliver: running, 0.0 s, evt_1 → ${receiver.url}/hang
 `);
 });

@@ -19,9 +19,12 @@ export function run(
   env: Readonly<Record<string, string>> = {},
 ): Running {
   const script = fileURLToPath(new URL(`../../../examples/courier/${program}`, import.meta.url));
+  // Its data is its own, unless a test says where; a database would be everybody's.
+  const { DATABASE_URL: _, ...around } = process.env;
+  const own = { XDG_STATE_HOME: ownState(), COURIER_DATA: ownState(), NODE_OPTIONS: "" };
   // Nodes older than the pinned one ask for the flag.
   const child = spawn(process.execPath, ["--experimental-strip-types", "--no-warnings", script, ...args], {
-    env: { ...process.env, XDG_STATE_HOME: ownState(), NODE_OPTIONS: "", ...env },
+    env: { ...around, ...own, ...env },
     stdio: ["ignore", "pipe", "pipe"],
   });
   const lines: string[] = [];

