@@ -5,7 +5,7 @@ import holdfast from "holdfast/fastify";
 import { Agent } from "undici";
 
 import { Courier } from "./deliver.ts";
-import { Deliveries, lastCounts } from "./deliveries.ts";
+import { Deliveries, countAtTheEnd } from "./deliveries.ts";
 import type { Delivery, DeliveryState } from "./delivery.ts";
 import { addMistake } from "./mistake.ts";
 import { post } from "./post.ts";
@@ -44,7 +44,7 @@ const mostEndpoints = 1_000;
 /** The service on one scope: what it starts and opens ends with that. */
 export async function buildApp(scope: Scope, options: Options): Promise<FastifyInstance> {
   const { storage, log = console.log } = options;
-  const { store, engine } = storage;
+  const { store } = storage;
   const settings = { ...defaults, ...options.settings };
 
   const app = Fastify({
@@ -58,7 +58,8 @@ export async function buildApp(scope: Scope, options: Options): Promise<FastifyI
   await app.register(holdfast, { scope });
 
   // What is opened first is closed last: after the last delivery that uses it.
-  scope.defer(async () => log(`courier has ended: ${farewell(await lastCounts(engine))}`));
+  let last: Record<DeliveryState, number> | undefined;
+  scope.defer(() => log(`courier has ended${last === undefined ? "" : `: ${farewell(last)}`}`));
   scope.defer(() => store.close());
   const http = new Agent({ connections: 64, pipelining: 1 });
   scope.defer(() => http.close());
@@ -67,6 +68,9 @@ export async function buildApp(scope: Scope, options: Options): Promise<FastifyI
   const courier = await Courier.open(scope, tools, storage);
   const deliveries = new Deliveries(courier.queue, store);
   keepUp(tools);
+  app.background.service("tally", async (task) => {
+    last = await countAtTheEnd(task, courier.queue, deliveries);
+  });
   if (settings.mistake !== undefined) addMistake(app, { ...tools, counts: () => deliveries.counts() });
 
   app.post<{ Body: EndpointInput }>(

@@ -1,12 +1,5 @@
-import { openScope } from "holdfast";
-import {
-  openQueue,
-  type Engine,
-  type JobQuery,
-  type JobStats,
-  type JobSummary,
-  type Queue,
-} from "holdfast/jobs";
+import type { TaskContext } from "holdfast";
+import type { JobQuery, JobStats, JobSummary, Queue } from "holdfast/jobs";
 
 import { jobStates, keyOf, stateOf, toDelivery, type Delivery, type DeliveryState } from "./delivery.ts";
 import type { Tools } from "./settings.ts";
@@ -89,14 +82,24 @@ export class Deliveries {
   }
 }
 
-/** What there is when all has ended, the queue included: so this opens one of its own, that only looks. */
-export async function lastCounts(engine: Engine): Promise<Record<DeliveryState, number>> {
-  const scope = openScope("last look");
-  try {
-    return countsIn(await (await openQueue({ scope, engine, jobs: [], work: false })).stats());
-  } finally {
-    await scope.close();
-  }
+/**
+ * Counts for courier's last words, while the queue can still be asked: when it has drained, or when it has to stop.
+ * Then what is in flight is about to be handed back, and pending either way.
+ */
+export async function countAtTheEnd(
+  task: TaskContext,
+  queue: Queue,
+  deliveries: Deliveries,
+): Promise<Record<DeliveryState, number>> {
+  task.ready();
+  await new Promise<void>((resolve) => {
+    for (const signal of [task.draining, task.signal]) {
+      if (signal.aborted) resolve();
+      else signal.addEventListener("abort", () => resolve(), { once: true });
+    }
+  });
+  await queue.drain().catch(() => undefined);
+  return deliveries.counts();
 }
 
 function countsIn({ names }: JobStats): Record<DeliveryState, number> {

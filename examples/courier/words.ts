@@ -20,7 +20,9 @@ export function whatWentWrong({ name, message }: ErrorInfo): string {
 /** Whatever took too long here, it was an answer. */
 function shortly(message: string, name: string): string {
   const [, ms] = (name === "TimeoutError" && /timeout of (\d+) ms is over$/.exec(message)) || [];
-  return ms === undefined ? message : `no answer in ${Number(ms) / 1_000} s`;
+  if (ms !== undefined) return `no answer in ${Number(ms) / 1_000} s`;
+  // Where somebody cancelled the attempt by hand, that was the reason given.
+  return message.replace(/^\S+ was cancelled \(\w+\): /, "");
 }
 
 /** An endpoint in a line of the log: without the scheme, for a line should fit on a terminal. */

@@ -370,7 +370,8 @@ courier/
 │     └─ GET /: running, 0.0 s, from ${own}
 ├─ background/
 │  ├─ health: running, 0.0 s
-│  └─ clean-up: running, 0.0 s
+│  ├─ clean-up: running, 0.0 s
+│  └─ tally: running, 0.0 s
 └─ outbox/
    └─ jobs/
       ├─ worker: running, 0.0 s
