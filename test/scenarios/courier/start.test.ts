@@ -1,5 +1,7 @@
+import { readdirSync } from "node:fs";
 import { expect, test } from "vitest";
 
+import { ownState } from "../process/child.ts";
 import { run } from "./process.ts";
 
 interface Delivery {
@@ -54,4 +56,24 @@ test("`npm start`: a stranger finds the way, real events are delivered, and SIGT
   await start.untilLine(/^courier has ended: \d+ pending, \d+ delivered/);
   const [words] = await start.untilLine(/^\{"holdfast":"report".*/);
   expect(JSON.parse(words)).toMatchObject({ name: "courier", signal: "SIGTERM", abandoned: [], errors: [] });
+});
+
+test("`npm start`, killed and started again: what was pending goes on, to the same six endpoints", async () => {
+  const data = ownState();
+  const killed = run("start.ts", [], { ...faster, COURIER_DATA: data });
+  const [, event] = await killed.untilLine(/^(evt_\w+) → \S+\/hang: no answer in 1 s; try 2 of 4/);
+  killed.process.kill("SIGKILL");
+  await killed.exit;
+  expect(readdirSync(data)).toEqual(expect.arrayContaining(["courier.db", "jobs.db"]));
+
+  const next = run("start.ts", [], { ...faster, COURIER_DATA: data });
+  const [, url] = await next.untilLine(/courier is up\.\s+(http:\S+)/);
+  await next.untilLine(new RegExp(`^${event} → \\S+/hang: failed: no answer in 1 s`));
+  const get = async <T>(path: string): Promise<T> => (await fetch(`${url}${path}`)).json() as Promise<T>;
+  expect((await get<object[]>("/endpoints")).length).toBe(6);
+  const deliveries = await get<Delivery[]>(`/deliveries?event=${event}`);
+  expect(new Set(deliveries.map(({ url: at }) => new URL(at).pathname)).size).toBe(6);
+  const hang = deliveries.find(({ url: at }) => at.endsWith("/hang"));
+  // Tries are counted on, not from the start.
+  expect(hang?.attempts.filter(({ error }) => error === "no answer in 1 s").length).toBe(4);
 });
