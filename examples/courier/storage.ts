@@ -36,11 +36,9 @@ export async function openStorage(place: Place): Promise<Storage> {
   };
 }
 
-/** Nobody needs these who has no database: so they are asked for by their names, and only then. */
-const library = "holdfast/jobs/postgres";
-
+/** Loaded only here: nobody needs pg and pg-boss who has no database. */
 async function openPostgres(database: string): Promise<Storage> {
-  const { postgres } = (await import(library)) as { postgres(url: string): Engine };
+  const { postgres } = await import("holdfast/jobs/postgres");
   const { PostgresStore } = await import("./store-postgres.ts");
   const { host, pathname } = new URL(database);
   return {

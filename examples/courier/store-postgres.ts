@@ -1,20 +1,6 @@
+import pg from "pg";
+
 import { toEndpoint, type Endpoint, type EndpointRow, type Health, type Store } from "./store.ts";
-
-/** What is used of `pg`, which comes with pg-boss. */
-interface Pool {
-  query(
-    text: string,
-    values?: readonly unknown[],
-  ): Promise<{ readonly rows: unknown[]; readonly rowCount: number | null }>;
-  on(event: "error", listener: (error: Error) => void): void;
-  end(): Promise<void>;
-}
-interface Pg {
-  readonly default: { readonly Pool: new (options: { connectionString: string; max: number }) => Pool };
-}
-
-/** Its name, for nobody needs it who has no database. */
-const driver = "pg";
 
 /** As one statement: where several couriers start at once, they make the schema one after the other. */
 const schema = `
@@ -30,14 +16,13 @@ const schema = `
 
 /** In a schema of its own, beside that of the queue; for any number of couriers at once. */
 export class PostgresStore implements Store {
-  readonly #pool: Pool;
+  readonly #pool: pg.Pool;
 
-  private constructor(pool: Pool) {
+  private constructor(pool: pg.Pool) {
     this.#pool = pool;
   }
 
   static async open(url: string): Promise<PostgresStore> {
-    const { default: pg } = (await import(driver)) as Pg;
     const pool = new pg.Pool({ connectionString: url, max: 5 });
     // Of a connection that breaks while nobody uses it; whoever asks next gets another one.
     pool.on("error", () => undefined);
