@@ -1,4 +1,6 @@
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import type { JobStats } from "holdfast/jobs";
 
 import { Census } from "./census.ts";
 import type { Delivery, DeliveryState } from "./delivery.ts";
@@ -9,6 +11,8 @@ import { call, holdfast, see, type Service, type Story } from "./tour-tools.ts";
 /* The last chapters of the tour: courier is killed, and no handler of it runs. */
 
 interface Stage {
+  /** Below it is the data of each. */
+  readonly folder: string;
   /** Starts a courier with this data. */
   start(data: string, env?: Readonly<Record<string, string>>): Service;
   readonly story: Story;
@@ -71,7 +75,7 @@ const events = 40;
 const endpoints = 5;
 const all = events * endpoints;
 
-export async function tellOfReturn({ start, story, giveUp }: Stage): Promise<void> {
+export async function tellOfReturn({ folder, start, story, giveUp }: Stage): Promise<void> {
   story.chapter(`9. kill -9, in the middle of ${all} deliveries`);
   const census = new Census(150);
   await census.listen();
@@ -103,7 +107,14 @@ export async function tellOfReturn({ start, story, giveUp }: Stage): Promise<voi
     story.note(`killed when ${taken} of ${all} had arrived`);
     see(taken < all, true, "whether there was something left to do");
 
-    // What is left, told without a courier: the place of `holdfast jobs stats` on the file.
+    let inFlight = 0;
+    await story.claim("what is left can be seen from a terminal, though nobody runs", async () => {
+      const { stdout } = await holdfast(["jobs", "stats", join(folder, "returns", "jobs.db"), "--json"]);
+      const { queued, running, succeeded } = JSON.parse(stdout) as JobStats;
+      see(queued + running + succeeded, all, "how many deliveries are known");
+      inFlight = running;
+      return `$ npx holdfast jobs stats …/jobs.db: ${queued} queued, ${running} running, ${succeeded} succeeded`;
+    });
     const began = performance.now();
     const next = start("returns");
     const [, address] = await next.untilLine(/listens at (http\S+)/);
@@ -119,18 +130,19 @@ export async function tellOfReturn({ start, story, giveUp }: Stage): Promise<voi
         const { body } = await call<Delivery[]>("GET", `${address}/deliveries?limit=500`);
         see([body.length, ...new Set(body.map(({ state }) => state))], [all, "delivered"], "the deliveries");
         // Whose courier died over it is written down with the attempt.
-        const inFlight = new Set(
+        const lapsed = new Set(
           body
             .filter(({ attempts }) => attempts.some(({ end }) => end === "lapsed"))
             .map(({ event, url: at }) => `${event}${new URL(at).pathname}`),
         );
+        see(lapsed.size, inFlight, "over how many courier died");
         const twice = [...census.arrivals].filter(([, count]) => count > 1);
         see(
-          twice.filter(([what, count]) => count > 2 || !inFlight.has(what)),
+          twice.filter(([what, count]) => count > 2 || !lapsed.has(what)),
           [],
           "what came too often",
         );
-        return `${inFlight.size} were in flight when it was killed; ${twice.length} of these came twice, ${all - twice.length} once`;
+        return `${inFlight} were in flight when it was killed; ${twice.length} of these came twice, ${all - twice.length} once`;
       },
     );
   } finally {

@@ -367,8 +367,8 @@ async function tell(): Promise<void> {
     },
   );
 
-  await tellOfDeath({ start, receiver, story, giveUp });
-  await tellOfReturn({ start, story, giveUp });
+  await tellOfDeath({ folder, start, receiver, story, giveUp });
+  await tellOfReturn({ folder, start, story, giveUp });
 }
 
 /** The live tasks of the scope with this path, as courier itself lists them. */
