@@ -73,7 +73,12 @@ export function postgres(options: string | PostgresOptions): Engine {
     pg = {},
   } = typeof options === "string" ? { connectionString: options } : options;
   if ((connectionString === undefined) === (pool === undefined))
-    throw badOption("connectionString", connectionString, "a connection string, or a pool in place of it");
+    // Never what was given: there may be a password in it.
+    throw badOption(
+      "connectionString",
+      connectionString && "given with a pool",
+      "a connection string, or a pool in place of it",
+    );
   if (!/^[a-z_][a-z0-9_]{0,40}$/.test(schema))
     throw badOption("schema", schema, "lower-case letters, digits and _, at most 41");
   // One listens, and one starts while another ends.

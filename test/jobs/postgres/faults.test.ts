@@ -276,7 +276,11 @@ test("an engine's name has no password, and options that cannot be meant are ref
   const { name } = postgres("postgres://courier:secret@db.example:5432/courier?password=secret");
   expect(name).toBe("postgres db.example:5432/courier holdfast");
   expect(postgres("host=db password=secret").name).not.toContain("secret");
-  expect(() => postgres({})).toThrow(TypeError);
-  expect(() => postgres({ connectionString: "postgres://", schema: 'x"; DROP' })).toThrow(TypeError);
-  expect(() => postgres({ connectionString: "postgres://", connections: 1 })).toThrow(TypeError);
+  expect(() => postgres({})).toThrow(expect.objectContaining({ code: "HF_BAD_OPTION" }));
+  expect(() => postgres({ connectionString: "postgres://", schema: 'x"; DROP' })).toThrow(
+    expect.objectContaining({ code: "HF_BAD_OPTION" }),
+  );
+  expect(() => postgres({ connectionString: "postgres://", connections: 1 })).toThrow(
+    expect.objectContaining({ code: "HF_BAD_OPTION" }),
+  );
 });
