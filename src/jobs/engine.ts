@@ -13,7 +13,7 @@ import type { JobLogLine, JobPage, JobQuery, JobRecord, JobState, JobStats } fro
  * the epoch, and follow the wall clock. Leases are lengths, and MUST be measured with a clock that does not jump.
  */
 export interface Engine {
-  /** For people: `sqlite courier.db`. No secrets in it. */
+  /** For people: `sqlite /srv/courier.db`. No secrets in it. */
   readonly name: string;
   readonly capabilities: EngineCapabilities;
   /**

@@ -1,5 +1,5 @@
 import { realpathSync } from "node:fs";
-import { basename, resolve } from "node:path";
+import { resolve } from "node:path";
 
 import { badOption, toCount, toMs, toName } from "../../core/duration.ts";
 import type { Duration } from "../../core/index.ts";
@@ -48,7 +48,7 @@ const MIN_LEASE = 100;
 export function sqlite(file: string, options: SqliteOptions = {}): Engine {
   const isInMemory = toName(file, "file") === ":memory:";
   const path = isInMemory ? file : resolve(file);
-  const name = `sqlite ${isInMemory ? file : basename(file)}`;
+  const name = `sqlite ${path}`;
   const { durability = "full", maxPages } = options;
   if (durability !== "full" && durability !== "normal")
     throw badOption("durability", durability, '"full" or "normal"');
