@@ -1,4 +1,4 @@
-import { callLater, clearTimer, now, wall } from "../core/clock.ts";
+import { callLater, clearTimer, nextTurn, now, wall } from "../core/clock.ts";
 import type { Timer } from "../core/clock.ts";
 import { outside } from "../core/context.ts";
 import { given } from "../core/given.ts";
@@ -73,6 +73,7 @@ export class Worker {
   #isOpen = true;
   #isClaiming = false;
   #claimAgain = false;
+  #isAboutToClaim = false;
   /** How long the last pause after trouble was, in ms. */
   #pause = 0;
   #isPausing = false;
@@ -123,6 +124,19 @@ export class Worker {
     }
     this.#leases.stop();
     this.#notes.stop();
+  }
+
+  /**
+   * Claims when all that ends in this turn of the event loop has ended: once for all of them, and not first for one. Said
+   * before any of their ends is stored, so that an engine which gathers what is begun in a turn has both together.
+   */
+  #claimAfterTurn(): void {
+    if (this.#isAboutToClaim || !this.#isOpen) return;
+    this.#isAboutToClaim = true;
+    nextTurn(() => {
+      this.#isAboutToClaim = false;
+      this.#claim();
+    });
   }
 
   #claim(): void {
@@ -237,13 +251,13 @@ export class Worker {
   #ended(job: RunningJob, node: TaskNode): void {
     this.#running.delete(job);
     this.#counts.set(job.name, (this.#counts.get(job.name) ?? 1) - 1);
+    this.#claimAfterTurn();
     const settlement = settlementOf(job, node);
     // The failure of an attempt is the job's, and told when the job has failed.
     if (settlement?.end !== "failed") node.flags |= AWAITED;
     if (settlement === undefined) this.#lost(job);
     else if (stateOf(node) === ABANDONED) this.#track(this.#settleAbandoned(job, settlement, node.id));
     else this.#settle(job, settlement);
-    this.#claim();
     this.#maybeIdle();
   }
 
