@@ -1,13 +1,14 @@
 import { parseArgs } from "node:util";
 
 import { printBars, ratio, type Bar } from "../bars.ts";
+import { installPeers, peerVersions } from "../installed.ts";
 import { machine } from "../machine.ts";
 import { figure, printTable } from "../table.ts";
 import type { Timing } from "../timing.ts";
 import { loopNames, type Contender, type LoopName } from "./contender.ts";
 import { beside, bytes, cancelling, herdsOf, type Growth } from "./herds.ts";
 import { assertDefaults, children, holdfast, type Work } from "./holdfast.ts";
-import { installPeers, loadPeers, peerVersions } from "./peers.ts";
+import { loadPeers, packages } from "./peers.ts";
 import { inRounds, type Case, type Effort } from "../rounds.ts";
 
 const { values: flags } = parseArgs({
@@ -28,10 +29,10 @@ const titles: Record<LoopName, string> = {
 const MANY = 100_000;
 const SLEEPING = "holdfast: task.sleep in an async function";
 
-installPeers();
+installPeers(packages);
 console.log(machine());
 console.log(
-  Object.entries(peerVersions())
+  Object.entries(peerVersions(packages))
     .map(([name, version]) => `${name} ${version}`)
     .join(", "),
 );
