@@ -31,7 +31,7 @@ function harness(options: SqliteOptions): EngineHarness {
       const clock = new Clock();
       return Promise.resolve({
         clock,
-        lease: 400,
+        lease: 1000,
         engine: () => sqlite(join(folder, "jobs.db"), options),
         elapse: (ms: number) => new Promise<void>((resolve) => void clock.later(ms, resolve)),
         jumpWall: (ms: number) => clock.jumpWall(ms),
