@@ -37,7 +37,8 @@ export async function killAtRandom({ engine, folder, kills, lease, onFinished }:
   const others = Array.from({ length: ENQUEUERS }, startEnqueuer);
   await oracle.until(() => new Set(oracle.heard.map(({ by }) => by)).size === WORKERS + ENQUEUERS);
   for (let kill = 0; kill < kills; kill++) {
-    await pause(50 + Math.random() * 250);
+    // Slow enough that the machine is not busy with starting processes alone: it is the store that is tried.
+    await pause(150 + Math.random() * 400);
     const isWorker = kill % 5 !== 4;
     const some = isWorker ? workers : others;
     const at = Math.floor(Math.random() * some.length);
