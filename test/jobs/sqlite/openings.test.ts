@@ -91,8 +91,10 @@ test("two processes that claim from one file never get the same job", { timeout:
   await store.enqueue(Array.from({ length: count }, () => newJob()));
   const script = fileURLToPath(new URL("fixtures/claims.ts", import.meta.url));
   const workers = ["one", "two"].map((name) => fork(script, [file, name], { execArgv: runsSources }));
-  await Promise.all(workers.map((worker) => once(worker, "message")));
-  for (const worker of workers) worker.send("begin");
+  for (const word of ["begin", "go on"]) {
+    await Promise.all(workers.map((worker) => once(worker, "message")));
+    for (const worker of workers) worker.send(word);
+  }
   const claimed = await Promise.all(
     workers.map(async (worker) => {
       const [ids] = (await once(worker, "message")) as [string[]];
