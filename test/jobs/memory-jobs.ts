@@ -14,7 +14,7 @@ import type {
   Settlement,
   StoredStep,
 } from "../../src/jobs/engine.ts";
-import { expiredInfo, JobKeyConflictError, lapsedInfo } from "../../src/jobs/errors.ts";
+import { expiredInfo, JobKeyConflictError, lapsedInfo, replacedInfo } from "../../src/jobs/errors.ts";
 import type { AttemptEnd, JobEnd, JobPage, JobQuery, JobRecord, JobState } from "../../src/jobs/record.ts";
 import { isEnded, type Row, type State, toClaimed, toRecord, toStats, toSummary } from "./memory-rows.ts";
 
@@ -66,7 +66,7 @@ export class MemoryJobs {
     const holder = this.holderOf(job);
     if (holder !== undefined) {
       if (job.onConflict !== "replace") return { id: holder.id, isNew: false };
-      this.cancel(holder.id, { name: "JobReplacedError", message: `replaced by another of its key` });
+      this.cancel(holder.id, replacedInfo(job.key ?? ""));
     }
     const seq = ++this.state.seq;
     const id = `job-${seq}`;

@@ -1,5 +1,5 @@
 import type { Enqueued, NewJob } from "../engine.ts";
-import { JobKeyConflictError } from "../errors.ts";
+import { JobKeyConflictError, replacedInfo } from "../errors.ts";
 import type { Row, Transaction } from "./database.ts";
 import type { BossJob } from "./driver.ts";
 import { endQueued } from "./end-queued.ts";
@@ -56,7 +56,7 @@ export async function store(
       answers.push({ id: found.id, isNew: false });
       continue;
     } else {
-      const waitsFor = await replace(tx, ground, found);
+      const waitsFor = await replace(tx, ground, found, job.key);
       await setKey(tx, ground, hash, id, false);
       fresh.push({ id, job, ...(waitsFor === undefined ? {} : { waitsFor }) });
       answers.push({ id, isNew: true });
@@ -137,8 +137,13 @@ async function setKey(
 }
 
 /** Asks the other to stop. Answers with whose end the new one has to wait for. */
-async function replace(tx: Transaction, ground: Ground, other: Holder): Promise<string | undefined> {
-  const reason = JSON.stringify({ name: "JobReplacedError", message: "replaced by another of its key" });
+async function replace(
+  tx: Transaction,
+  ground: Ground,
+  other: Holder,
+  key: string,
+): Promise<string | undefined> {
+  const reason = JSON.stringify(replacedInfo(key));
   if (!other.isRunning) {
     await endQueued(tx, ground, [{ id: other.id, name: fromText(other.name) }], "cancelled", () => reason);
     return other.waitsFor ?? undefined;
