@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import type { FindingsAnswer } from "../agent/answers.ts";
 import type { Paint } from "../inspect/paint.ts";
 import { clean } from "../inspect/words.ts";
+import { placeText } from "./task-text.ts";
 import { addVerb, tell } from "./verb.ts";
 import type { Page } from "./verb.ts";
 import { age } from "./words.ts";
@@ -34,10 +35,7 @@ function linesOf({ finding, path, task, ms, advice, awaiting = [], stack }: Find
   return [
     `${paint.warning(finding)} ${paint.name(clean(path))}${task === undefined ? "" : paint.faint(` #${task.id}`)}, for ${age(ms)}`,
     `  ${clean(advice)}`,
-    ...awaiting.map(
-      (one) =>
-        `    awaits at ${one.function === "" ? "" : `${clean(one.function)} `}${clean(one.file)}:${one.line}:${one.column}`,
-    ),
+    ...awaiting.map((one) => `    awaits at ${placeText(one)}`),
     ...stackLines(stack ?? ""),
   ];
 }

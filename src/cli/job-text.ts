@@ -1,7 +1,7 @@
 import type { Paint } from "../inspect/paint.ts";
 import { clean, count } from "../inspect/words.ts";
 import type { JobAttempt, JobRecord, JobStats, JobSummary } from "../jobs/index.ts";
-import { stateText } from "./task-text.ts";
+import { placeText, progressText, stateText } from "./task-text.ts";
 import type { Page } from "./verb.ts";
 import { age, cut, table, timeOfDay } from "./words.ts";
 
@@ -50,11 +50,6 @@ function particulars({ attempt, error, key, priority, progress, schedule, lapses
   ]
     .filter((part) => part !== "")
     .join(", ");
-}
-
-function progressText({ done, total, note }: NonNullable<JobSummary["progress"]>): string {
-  const far = total === undefined ? count(done) : `${count(done)}/${count(total)}`;
-  return note === undefined ? far : `${far} ${clean(note)}`;
 }
 
 /** How much of a value is shown. */
@@ -109,10 +104,7 @@ function attemptLines(
   const why = error === undefined ? "" : `: ${clean(error.message)}`;
   return [
     `#${attempt} ${timeOfDay(startedAt)}  ${stateText(end ?? "running", paint)}${took}${why}  ${paint.faint(clean(worker))}`,
-    ...awaiting.map(
-      (one) =>
-        `  still awaiting at ${one.function === "" ? "" : `${clean(one.function)} `}${clean(one.file)}:${one.line}:${one.column}`,
-    ),
+    ...awaiting.map((one) => `  still awaiting at ${placeText(one)}`),
   ];
 }
 

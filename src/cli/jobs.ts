@@ -175,9 +175,9 @@ async function cancel(
   id: string,
   flags: Common & { readonly reason?: string },
 ): Promise<void> {
+  const { cancelledInfo } = await import("../jobs/errors.ts");
   await within(store, flags, async ({ store: jobs, at, untilEnded }) => {
-    const message = flags.reason ?? "holdfast jobs cancel";
-    const before = await jobs.cancel(id, { name: "JobCancelledError", code: "HF_JOB_CANCELLED", message });
+    const before = await jobs.cancel(id, cancelledInfo(flags.reason ?? "holdfast jobs cancel"));
     if (before === undefined) throw unknown(id);
     if (before === "running") await untilEnded(id, PATIENCE);
     const record = await jobs.get(id);

@@ -43,7 +43,8 @@ export function particulars(task: Told): string {
   return words.filter((word) => word !== "").join(", ");
 }
 
-function progressText({ done, total, note }: NonNullable<Told["progress"]>): string {
+/** `30/200 pages` */
+export function progressText({ done, total, note }: NonNullable<Told["progress"]>): string {
   const far = total === undefined ? count(done) : `${count(done)}/${count(total)}`;
   return note === undefined ? far : `${far} ${clean(note)}`;
 }
@@ -51,4 +52,17 @@ function progressText({ done, total, note }: NonNullable<Told["progress"]>): str
 /** `running 4.2 s` */
 export function lifeText(task: Told, at: number, paint: Paint): string {
   return `${stateText(task.state, paint)} ${age(ageOfTask(task, at))}`;
+}
+
+interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+  /** Empty for one without a name. */
+  readonly function: string;
+}
+
+/** Where a function waits: `take lock.ts:8:24`. */
+export function placeText({ function: name, file, line, column }: Place): string {
+  return `${name === "" ? "" : `${clean(name)} `}${clean(file)}:${line}:${column}`;
 }

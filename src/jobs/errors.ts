@@ -177,6 +177,11 @@ export class QueueClosedError extends Error {
   }
 }
 
+/** Why a job is cancelled, where somebody asks for it. */
+export function cancelledInfo(reason: string): ErrorInfo {
+  return { name: "JobCancelledError", code: "HF_JOB_CANCELLED", message: String(reason) };
+}
+
 /** What a job fails with that was not begun in time. For engines. */
 export function expiredInfo(expiresAt: number): ErrorInfo {
   return {

@@ -7,7 +7,7 @@ export const MAX_INPUT = 1_048_576;
 
 /** The JSON text of an input. Throws `JobInputError`. */
 export function toInputText(job: string, input: unknown): string {
-  const text = toJson(job, undefined, input) ?? "null";
+  const text = toJson(job, input) ?? "null";
   if (text.length > MAX_INPUT)
     throw new JobInputError(job, undefined, [
       `its JSON has ${text.length} characters, ${MAX_INPUT} are allowed`,
@@ -38,10 +38,10 @@ export async function readInput(
   return result.value;
 }
 
-function toJson(job: string, id: string | undefined, value: unknown): string | undefined {
+function toJson(job: string, value: unknown): string | undefined {
   try {
     return JSON.stringify(value);
   } catch (error) {
-    throw new JobInputError(job, id, ["it cannot be written as JSON"], error);
+    throw new JobInputError(job, undefined, ["it cannot be written as JSON"], error);
   }
 }

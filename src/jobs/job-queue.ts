@@ -4,14 +4,14 @@ import { cancellable } from "../core/cancellable.ts";
 import { outside } from "../core/context.ts";
 import { badOption, toCount, toName } from "../core/duration.ts";
 import { given } from "../core/given.ts";
-import type { CloseOptions, CloseReport, ErrorInfo, Scope } from "../core/index.ts";
+import type { CloseOptions, CloseReport, Scope } from "../core/index.ts";
 import { intakeOf } from "../core/intake.ts";
 import { ScopeView } from "../core/scope-view.ts";
 import { cannot, refuseUnable } from "./capabilities.ts";
 import { settingsOf } from "./define.ts";
 import type { AnyJob, Job, JobSettings } from "./define.ts";
 import type { Engine, JobStore, NewJob } from "./engine.ts";
-import { JobStateError, JobUnknownError, QueueClosedError } from "./errors.ts";
+import { cancelledInfo, JobStateError, JobUnknownError, QueueClosedError } from "./errors.ts";
 import { JobEvents } from "./events.ts";
 import type { JobListener } from "./events.ts";
 import { readInput, toInputText } from "./input.ts";
@@ -152,7 +152,7 @@ export class JobQueue implements Queue {
     this.#schedules.delete(name);
     const waiting = await this.#waitingOccurrence(name);
     if (waiting === undefined) return false;
-    await this.#parts.store.cancel(waiting.id, toReason("its schedule was ended"));
+    await this.#parts.store.cancel(waiting.id, cancelledInfo("its schedule was ended"));
     return true;
   }
 
@@ -175,7 +175,7 @@ export class JobQueue implements Queue {
   async cancel(id: string, reason = "somebody asked for it"): Promise<JobRecord> {
     this.#refuseClosed("cancel");
     const { store } = this.#parts;
-    const info = toReason(reason);
+    const info = cancelledInfo(reason);
     const state = await store.cancel(toName(id, "id"), info);
     if (state === "running") {
       this.#worker.cancel(id, info);
@@ -312,10 +312,6 @@ export class JobQueue implements Queue {
     this.#waiting.close(new QueueClosedError(this.path, "to wait for a job"));
     await this.#parts.store.close();
   }
-}
-
-function toReason(reason: string): ErrorInfo {
-  return { name: "JobCancelledError", code: "HF_JOB_CANCELLED", message: String(reason) };
 }
 
 /** Whether the waiting occurrence of a schedule is another one than it says now. One that is due runs as it is. */

@@ -100,15 +100,9 @@ export class Worker {
     outside(() => this.#leases.check());
   }
 
-  /** Stops what runs here of this job. False: nothing does. */
-  cancel(id: string, reason: ErrorInfo): boolean {
-    let isHere = false;
-    for (const job of this.#running) {
-      if (job.id !== id) continue;
-      isHere = true;
-      job.stop({ kind: "cancel", reason }, reason.message);
-    }
-    return isHere;
+  /** Stops what runs here of this job, if anything does. */
+  cancel(id: string, reason: ErrorInfo): void {
+    for (const job of this.#running) if (job.id === id) job.stop({ kind: "cancel", reason }, reason.message);
   }
 
   /** Claims nothing more. */

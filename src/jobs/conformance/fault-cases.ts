@@ -17,6 +17,7 @@ import {
   takeOne,
   WORK,
 } from "./stage.ts";
+import type { Opening, Stage } from "./stage.ts";
 
 /** How long after its beginning an operation is interrupted, in turns of the event loop. */
 const MOMENTS = [0, 1, 2, 5, 20];
@@ -115,15 +116,8 @@ export const faultCases: readonly CaseDefinition[] = [
       for (const [at, turns] of MOMENTS.entries()) {
         const name = `batch-${at}`;
         const a = await stage.open();
-        let isAcknowledged = false;
-        const begun = a.store.enqueue(Array.from({ length: 25 }, () => newJob({ name }))).then(
-          () => (isAcknowledged = true),
-          () => "a crash is a rejection, or no answer at all",
-        );
-        for (let turn = 0; turn < turns; turn++) await untilTurn();
-        const wasAcknowledged = isAcknowledged;
-        await stage.crash(a);
-        void begun;
+        const begun = a.store.enqueue(Array.from({ length: 25 }, () => newJob({ name })));
+        const wasAcknowledged = await crashDuring(stage, a, begun, turns);
         const count = await countOf(reader.store, name);
         assert.ok(count === 0 || count === 25, `${count} of 25 are stored`);
         if (wasAcknowledged) assert.equal(count, 25, "what was acknowledged is stored");
@@ -141,17 +135,10 @@ export const faultCases: readonly CaseDefinition[] = [
         const id = await putOne(reader.store, { name });
         const a = await stage.open();
         const { token } = await takeOne(a.store, name);
-        let isAcknowledged = false;
         const next = newJob({ name: nextName });
         const log = [{ at: 1, attempt: 1, text: "last" }];
-        const begun = a.store.settle([{ id, token, end: "succeeded", result: "1", log, next }]).then(
-          () => (isAcknowledged = true),
-          () => "a crash is a rejection, or no answer at all",
-        );
-        for (let turn = 0; turn < turns; turn++) await untilTurn();
-        const wasAcknowledged = isAcknowledged;
-        await stage.crash(a);
-        void begun;
+        const begun = a.store.settle([{ id, token, end: "succeeded", result: "1", log, next }]);
+        const wasAcknowledged = await crashDuring(stage, a, begun, turns);
         // What was begun may still become stored between two reads, and then all of it.
         const before = await countOf(reader.store, nextName);
         const record = await recordOf(reader.store, id);
@@ -165,3 +152,21 @@ export const faultCases: readonly CaseDefinition[] = [
     },
   },
 ];
+
+/** Crashes an opening so many turns after something was begun on it; resolves with whether that was answered by then. */
+async function crashDuring(
+  stage: Stage,
+  opening: Opening,
+  begun: Promise<unknown>,
+  turns: number,
+): Promise<boolean> {
+  let isAcknowledged = false;
+  void begun.then(
+    () => (isAcknowledged = true),
+    () => "a crash is a rejection, or no answer at all",
+  );
+  for (let turn = 0; turn < turns; turn++) await untilTurn();
+  const wasAcknowledged = isAcknowledged;
+  await stage.crash(opening);
+  return wasAcknowledged;
+}

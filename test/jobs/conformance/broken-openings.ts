@@ -33,17 +33,8 @@ export class CloseIgnored extends MemoryOpening {
   }
 }
 
-/** Cuts off at its close what has begun. */
-export class CloseCutsOff extends MemoryOpening {
-  constructor(jobs: MemoryJobs, context: EngineContext) {
-    super(jobs, context);
-    const { enqueue } = this;
-    this.enqueue = async (...all) => {
-      await untilTurn();
-      return enqueue(...all);
-    };
-  }
-}
+/** Cuts off at its close what has begun: what an enqueue that comes late runs into. */
+export class CloseCutsOff extends Unordered {}
 
 /** Forgets at each opening what was paused. */
 export class PauseForgotten extends MemoryOpening {
