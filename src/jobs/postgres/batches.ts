@@ -4,9 +4,12 @@ interface Asked<I, O> {
   readonly reject: (error: unknown) => void;
 }
 
+import { nextTurn } from "../../core/clock.ts";
+
 /**
  * Does together what is asked while the last lot is under way: one transaction, and one wait for the disk, for all of
- * it. What is asked while nothing is under way is done at once.
+ * it. What is asked while nothing is under way is done in the next turn: what this one asks for goes together, and a
+ * worker, whose jobs have ended in it, asks for others first.
  */
 export class Batches<I, O> {
   readonly #run: (all: readonly I[]) => Promise<readonly O[]>;
@@ -23,8 +26,7 @@ export class Batches<I, O> {
   add(item: I): Promise<O> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ item, resolve, reject });
-      // What the same turn asks for goes together.
-      if (this.#waiting.length === 1) queueMicrotask(() => void this.#next());
+      if (this.#waiting.length === 1) nextTurn(() => void this.#next());
     });
   }
 

@@ -1,8 +1,8 @@
 import type { ClaimRequest } from "../engine.ts";
-import type { Row, Transaction } from "./database.ts";
+import type { Row, Transaction, Within } from "./database.ts";
 import type { BossClaim } from "./driver.ts";
 import type { Ground } from "./ground.ts";
-import { describe, noteEach, noteFetched, type Claimed, type Raw, type Taken } from "./note.ts";
+import { describe, noteEach, notingFetch, type Claimed, type Raw, type Taken } from "./note.ts";
 import { takeRates, type Rates } from "./rates.ts";
 import { fromText, toText } from "./text.ts";
 import { isRefusal } from "./trouble.ts";
@@ -12,6 +12,12 @@ interface Room {
   limit: number;
   readonly tiers: readonly number[];
 }
+
+/**
+ * pg-boss has an index in the order in which jobs are due. Of a table that has just grown, Postgres does not know that
+ * reading it from the front is less than sorting all of it; statistics come once a minute.
+ */
+const begin = "BEGIN; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off";
 
 /** Something has to be known, or locked, before jobs of this name are claimed. */
 class NeedsCare extends Error {}
@@ -26,7 +32,7 @@ export async function claimJobs(ground: Ground, request: ClaimRequest): Promise<
     try {
       return await describe(
         ground,
-        await database.transaction((tx) => claimAtOnce(tx, ground, only.name, most)),
+        await database.transaction((tx) => claimAtOnce(tx, ground, only.name, most), begin),
       );
     } catch (error) {
       if (!needsCare(error)) throw error;
@@ -35,11 +41,14 @@ export async function claimJobs(ground: Ground, request: ClaimRequest): Promise<
     }
   }
   try {
-    return await describe(ground, await database.transaction((tx) => claimIn(tx, ground, request, false)));
+    return await describe(
+      ground,
+      await database.transaction((tx) => claimIn(tx, ground, request, false), begin),
+    );
   } catch (error) {
     if (!needsCare(error)) throw error;
     // The first of its name with a key was stored in this very moment: again, with the lock.
-    return describe(ground, await database.transaction((tx) => claimIn(tx, ground, request, true)));
+    return describe(ground, await database.transaction((tx) => claimIn(tx, ground, request, true), begin));
   }
 }
 
@@ -50,13 +59,14 @@ function needsCare(error: unknown): boolean {
 
 /**
  * Fetches, notes what was fetched, and commits, without waiting in between. Where the name is paused, or has keys, which
- * need more than that, the note refuses, and with it all is taken back.
+ * need more than that, it is refused, and with it all is taken back.
  */
 async function claimAtOnce(tx: Transaction, ground: Ground, name: string, most: number): Promise<Taken> {
-  const { done } = await fetch(tx, ground, { name, tiers: [] }, most);
-  const rows = tx.keep(noteFetched(tx, ground, name));
-  return { raw: tx.keep(done.then((found) => found.map((claim) => ({ name, claim })))), rows };
+  const { done } = await fetch<NotedClaim>(tx, ground, { name, tiers: [] }, most, notingFetch(ground, name));
+  return { raw: tx.keep(done.then((found) => found.map((claim) => ({ name, claim, row: claim.row })))) };
 }
+
+type NotedClaim = BossClaim & Pick<Raw, "row">;
 
 async function claimIn(
   tx: Transaction,
@@ -81,7 +91,7 @@ async function claimIn(
       const found = await done;
       // Those of a key need the lock.
       if (room.tiers.length === 0 && found.some(({ groupId }) => groupId !== null)) throw new NeedsCare();
-      for (const claim of found) raw.push({ name: room.name, claim });
+      for (const claim of found) raw.push({ name: room.name, claim, row: null });
       room.limit -= found.length;
       left -= found.length;
     }
@@ -89,8 +99,14 @@ async function claimIn(
     if (!hasTiers && (rooms.length === 1 || raw.length === ready || round > 0)) break;
   }
   rates.record(tx, ground, raw);
-  const rows = raw.length === 0 ? Promise.resolve([]) : tx.keep(noteEach(tx, ground, raw));
-  return { raw: Promise.resolve(raw), rows, ...rates.nextIn() };
+  if (raw.length === 0) return { raw: Promise.resolve(raw), ...rates.nextIn() };
+  const noted = tx.keep(
+    noteEach(tx, ground, raw).then((found) => {
+      const rows = new Map(found.map((row) => [row.id, row]));
+      return raw.map((one) => ({ ...one, row: rows.get(one.claim.id) ?? null }));
+    }),
+  );
+  return { raw: noted, ...rates.nextIn() };
 }
 
 interface NameRow extends Row {
@@ -166,24 +182,27 @@ async function shares(
   return share;
 }
 
-function fetch(
+function fetch<C extends BossClaim = BossClaim>(
   tx: Transaction,
   ground: Ground,
   { name, tiers }: Pick<Room, "name" | "tiers">,
   most: number,
-): Promise<{ readonly done: Promise<BossClaim[]> }> {
-  return tx.issue((options) =>
-    ground.boss.fetch(ground.queues.of(name), {
-      ...options,
-      batchSize: most,
-      ...(tiers.length === 0
-        ? {}
-        : {
-            groupConcurrency: {
-              default: Math.min(...tiers),
-              tiers: Object.fromEntries(tiers.map((tier) => [String(tier), tier])),
-            },
-          }),
-    }),
+  within?: Within,
+): Promise<{ readonly done: Promise<C[]> }> {
+  return tx.issue(
+    (options) =>
+      ground.boss.fetch(ground.queues.of(name), {
+        ...options,
+        batchSize: most,
+        ...(tiers.length === 0
+          ? {}
+          : {
+              groupConcurrency: {
+                default: Math.min(...tiers),
+                tiers: Object.fromEntries(tiers.map((tier) => [String(tier), tier])),
+              },
+            }),
+      }) as Promise<C[]>,
+    within,
   );
 }

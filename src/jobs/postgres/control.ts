@@ -2,34 +2,44 @@ import type { ErrorInfo } from "../../core/index.ts";
 import type { JobState } from "../record.ts";
 import type { Row, Transaction } from "./database.ts";
 import { endQueued } from "./end-queued.ts";
-import { grouped, say, transactionNow, type Ground } from "./ground.ts";
+import { namesOf, say, type Ground } from "./ground.ts";
 import { keyHash } from "./keys.ts";
 import { farRetryLimit } from "./queues.ts";
+import { addRows, lockJobs } from "./rows.ts";
+import { forget } from "./sweep.ts";
 import { fromText, isId, toText } from "./text.ts";
 
-interface Locked extends Row {
+interface LockedRow extends Row {
   readonly id: string;
-  readonly name: string;
   readonly key: string | null;
-  readonly ended: Exclude<JobState, "queued" | "running"> | null;
-  readonly isRunning: boolean;
+  readonly state: "created" | "retry" | "active" | "completed" | "cancelled" | "failed";
 }
 
-/** Locks a job: pg-boss's row first, as everywhere. */
-async function lock(tx: Transaction, { schema }: Ground, id: string): Promise<Locked | undefined> {
-  const [found] = await tx.query<Row & { queue: string }>(
-    `SELECT queue FROM ${schema}.holdfast_job WHERE id = $1`,
-    [id],
+type Locked = LockedRow & { readonly name: string };
+
+/** Locks a job. One that has not ended, and is to end, has a row of holdfast's then. */
+async function lock(
+  tx: Transaction,
+  ground: Ground,
+  id: string,
+  isEnding: boolean,
+): Promise<Locked | undefined> {
+  const { schema, queues } = ground;
+  const name = (await namesOf(ground, [{ id }], tx)).get(id);
+  if (name === undefined) return undefined;
+  const queue = queues.of(name);
+  if (isEnding) addRows(tx, ground, [queue], [id], true);
+  else lockJobs(tx, ground, [queue], [id]);
+  const [row] = await tx.query<LockedRow>(
+    `SELECT j.id, j.state, r.key FROM ${schema}.job j LEFT JOIN ${schema}.holdfast_job r ON r.id = j.id
+     WHERE j.name = $1 AND j.id = $2`,
+    [queue, id],
   );
-  if (found === undefined) return undefined;
-  await tx.query(`SELECT 1 FROM ${schema}.job WHERE name = $1 AND id = $2 FOR UPDATE`, [found.queue, id]);
-  const [row] = await tx.query<Locked>(
-    `SELECT id, name, key, ended, worker IS NOT NULL AS "isRunning" FROM ${schema}.holdfast_job
-     WHERE id = $1 FOR UPDATE`,
-    [id],
-  );
-  return row;
+  return row && { ...row, name };
 }
+
+/** What pg-boss calls the ends of jobs. */
+const ends = { completed: "succeeded", cancelled: "cancelled", failed: "failed" } as const;
 
 /** Asks a job to stop. */
 export async function cancelJob(
@@ -39,11 +49,12 @@ export async function cancelJob(
 ): Promise<JobState | undefined> {
   if (!isId(id)) return undefined;
   return ground.database.transaction(async (tx) => {
-    const job = await lock(tx, ground, id);
+    const job = await lock(tx, ground, id, true);
     if (job === undefined) return undefined;
-    if (job.ended !== null) return job.ended;
+    const { state } = job;
+    if (state === "completed" || state === "cancelled" || state === "failed") return ends[state];
     const error = JSON.stringify(reason);
-    if (job.isRunning) {
+    if (state === "active") {
       await tx.query(
         `UPDATE ${ground.schema}.holdfast_job SET cancelling = COALESCE(cancelling, $2) WHERE id = $1`,
         [id, error],
@@ -51,7 +62,7 @@ export async function cancelJob(
       say(tx, ground, "cancel");
       return "running";
     }
-    await endQueued(tx, ground, [{ id, name: fromText(job.name) }], "cancelled", () => error);
+    await endQueued(tx, ground, [job], "cancelled", () => error);
     say(tx, ground, "end");
     return "cancelled";
   });
@@ -62,11 +73,11 @@ export async function retryJob(ground: Ground, id: string, fromStart: boolean): 
   const { schema, boss, queues } = ground;
   if (!isId(id)) return undefined;
   return ground.database.transaction(async (tx) => {
-    const job = await lock(tx, ground, id);
+    const job = await lock(tx, ground, id, false);
     if (job === undefined) return undefined;
-    if (job.ended !== "failed" && job.ended !== "cancelled") return false;
+    if (job.state !== "failed" && job.state !== "cancelled") return false;
     if (job.key !== null) {
-      const hash = keyHash(fromText(job.name), fromText(job.key));
+      const hash = keyHash(job.name, fromText(job.key));
       await tx.query("SELECT pg_advisory_xact_lock(hashtextextended($1, 1))", [hash]);
       const taken = await tx.query(
         `INSERT INTO ${schema}.holdfast_key (hash, id) VALUES ($1, $2) ON CONFLICT DO NOTHING RETURNING id`,
@@ -74,7 +85,7 @@ export async function retryJob(ground: Ground, id: string, fromStart: boolean): 
       );
       if (taken.length === 0) return false;
     }
-    const queue = queues.of(fromText(job.name));
+    const queue = queues.of(job.name);
     // Each of the two moves what it knows: what has failed, and what was cancelled.
     await tx.issue((options) => boss.retry(queue, [id], options));
     await tx.issue((options) => boss.resume(queue, [id], options));
@@ -84,8 +95,8 @@ export async function retryJob(ground: Ground, id: string, fromStart: boolean): 
       farRetryLimit,
     ]);
     tx.send(
-      `UPDATE ${schema}.holdfast_job SET ended = NULL, ended_at = NULL, remove_at = NULL, run_at = NULL,
-         expires_at = NULL, expiry = NULL, failures = 0, lapses = 0, cancelling = NULL, is_blocking = false WHERE id = $1`,
+      `UPDATE ${schema}.holdfast_job SET ended = NULL, run_at = NULL, expires_at = NULL, expiry = NULL,
+         failures = 0, lapses = 0, cancelling = NULL, is_blocking = false WHERE id = $1`,
       [id],
     );
     if (fromStart) tx.send(`DELETE FROM ${schema}.holdfast_step WHERE id = $1`, [id]);
@@ -96,42 +107,15 @@ export async function retryJob(ground: Ground, id: string, fromStart: boolean): 
 
 /** Removes an ended job. */
 export async function removeJob(ground: Ground, id: string): Promise<boolean | undefined> {
+  const { queues } = ground;
   if (!isId(id)) return undefined;
   return ground.database.transaction(async (tx) => {
-    const job = await lock(tx, ground, id);
+    const job = await lock(tx, ground, id, false);
     if (job === undefined) return undefined;
-    if (job.ended === null) return false;
-    await forget(tx, ground, [job]);
+    if (job.state === "created" || job.state === "retry" || job.state === "active") return false;
+    await forget(tx, ground, queues.of(job.name), [id]);
     return true;
   });
-}
-
-/** Removes jobs that were kept for long enough. */
-export async function sweepJobs(ground: Ground, limit: number): Promise<number> {
-  return ground.database.transaction(async (tx) => {
-    const rows = await tx.query<Row & { id: string; name: string }>(
-      `SELECT id, name FROM ${ground.schema}.holdfast_job WHERE remove_at <= ${transactionNow}
-       LIMIT $1 FOR UPDATE SKIP LOCKED`,
-      [Math.min(limit, 2 ** 31 - 1)],
-    );
-    await forget(tx, ground, rows);
-    return rows.length;
-  });
-}
-
-async function forget(
-  tx: Transaction,
-  { schema, boss, queues }: Ground,
-  jobs: readonly { readonly id: string; readonly name: string }[],
-): Promise<void> {
-  if (jobs.length === 0) return;
-  for (const [name, some] of grouped(jobs, (job) => fromText(job.name))) {
-    const ids = some.map(({ id }) => id);
-    await tx.issue((options) => boss.deleteJob(queues.of(name), ids, options));
-  }
-  const ids = jobs.map(({ id }) => id);
-  for (const table of ["holdfast_job", "holdfast_step", "holdfast_log"])
-    tx.send(`DELETE FROM ${schema}.${table} WHERE id = ANY($1::uuid[])`, [ids]);
 }
 
 /** Stops or goes on with claims of a name; undefined: of all. */

@@ -14,6 +14,7 @@ export class Transaction {
   readonly #isPipelined: boolean;
   #last: Promise<unknown> = Promise.resolve();
   #pending: Promise<unknown>[] = [];
+  #isHeld = false;
   constructor(client: PgQueryable) {
     this.#client = client;
     this.#isPipelined = client.pipeline === true;
@@ -25,13 +26,7 @@ export class Transaction {
 
   /** The same for a text that is long, and asked for again and again: each connection prepares it once. */
   again<R extends Row>(text: string, values: unknown[]): Promise<R[]> {
-    if (!this.#isPipelined) return this.query(text, values);
-    let name = names.get(text);
-    if (name === undefined) {
-      name = `holdfast_${digest(text).slice(0, 32)}`;
-      names.set(text, name);
-    }
-    return rowsOf<R>((this.#client as unknown as PgPreparing).query({ name, text, values }));
+    return rowsOf<R>(this.#runAgain(text, values));
   }
 
   /** Issues a statement whose answer nobody waits for before the commit. If it fails, the transaction does. */
@@ -45,17 +40,21 @@ export class Transaction {
     return answer;
   }
 
-  /** Calls pg-boss with this transaction as its database. Resolves when its statement is under way. */
+  /**
+   * Calls pg-boss with this transaction as its database. Resolves when its statement is under way. `within` may make it
+   * a part of a greater one.
+   */
   async issue<T>(
     call: (options: { db: BossExecutor }) => Promise<T>,
+    within: Within = asItIs,
   ): Promise<{ readonly done: Promise<T> }> {
     const done = await new Promise<{ call: Promise<T> }>((resolve) => {
       const under = { call: undefined as unknown as Promise<T> };
       const told = (): void => resolve(under);
       under.call = call({
         db: {
-          executeSql: (text, values) => {
-            const answer = this.#run(text, values);
+          executeSql: (text, values = []) => {
+            const answer = this.#runAgain(...within(text, values));
             told();
             return answer;
           },
@@ -87,10 +86,32 @@ export class Transaction {
 
   /** Who does not pipeline is given one statement at a time: `pg` warns of more. */
   #run(text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
-    if (this.#isPipelined) return this.#client.query(text, values);
+    if (this.#isPipelined) {
+      this.#hold();
+      return this.#client.query(text, values);
+    }
     const answer = this.#last.then(() => this.#client.query(text, values));
     this.#last = answer.catch(ignore);
     return answer;
+  }
+
+  #runAgain(text: string, values: unknown[]): Promise<{ rows: unknown[] }> {
+    const name = this.#isPipelined ? nameOf(text) : undefined;
+    if (name === undefined) return this.#run(text, values);
+    this.#hold();
+    return (this.#client as unknown as PgPreparing).query({ name, text, values });
+  }
+
+  /** What is issued in one turn is written at once: each write to a socket costs more than what is in it. */
+  #hold(): void {
+    const stream = this.#client.connection?.stream;
+    if (this.#isHeld || stream?.cork === undefined) return;
+    this.#isHeld = true;
+    stream.cork();
+    process.nextTick(() => {
+      this.#isHeld = false;
+      stream.uncork?.();
+    });
   }
 
   #await(answer: Promise<unknown>): void {
@@ -98,6 +119,11 @@ export class Transaction {
     this.#pending.push(answer);
   }
 }
+
+/** What is made of a statement and its values. */
+export type Within = (text: string, values: readonly unknown[]) => [string, unknown[]];
+
+const asItIs: Within = (text, values) => [text, [...values]];
 
 /** Postgres, as the engine sees it: statements and transactions, whose errors are `EngineError`s. */
 export class Database {
@@ -133,13 +159,13 @@ export class Database {
   }
 
   /** Commits what `work` does, or nothing of it. `work` is called again where two transactions collided. */
-  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, begin = "BEGIN"): Promise<T> {
     for (let tries = 0; ; tries++) {
       const client = await this.#connect();
       const tx = new Transaction(client);
       let isCommitting = false;
       try {
-        tx.send("BEGIN");
+        tx.send(begin);
         const answer = await work(tx);
         isCommitting = true;
         await tx.commit();
@@ -187,8 +213,18 @@ function rowsOf<R extends Row>(answer: Promise<{ rows: unknown[] }>): Promise<R[
   return rows;
 }
 
-/** Of statements that are prepared: a few for each schema. */
+/** Of statements that are prepared. pg-boss writes the size of a claim into the text, of which there may be many. */
 const names = new Map<string, string>();
+const mostNames = 200;
+
+function nameOf(text: string): string | undefined {
+  let name = names.get(text);
+  if (name === undefined && names.size < mostNames) {
+    name = `holdfast_${digest(text).slice(0, 32)}`;
+    names.set(text, name);
+  }
+  return name;
+}
 
 const maxTries = 5;
 

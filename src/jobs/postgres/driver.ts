@@ -6,6 +6,8 @@ import { EngineError } from "../errors.ts";
 export interface PgQueryable {
   /** It takes statements before those ahead of them are answered. */
   readonly pipeline?: boolean;
+  /** Of a client of `pg`: where it writes to. */
+  readonly connection?: { readonly stream?: { cork?(): void; uncork?(): void } };
   /** Runs a statement. */
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
 }
@@ -55,15 +57,15 @@ interface BossAttempt {
 /** A job as pg-boss takes it. Times are ISO strings, lengths seconds. */
 export interface BossJob {
   readonly id: string;
-  readonly priority: number;
+  readonly data: object;
+  readonly priority?: number;
   readonly startAfter?: string;
-  readonly heartbeatSeconds: number;
-  readonly expireInSeconds: number;
   readonly group?: { readonly id: string; readonly tier: string };
 }
 
 /** A job as pg-boss claims it. */
 export interface BossClaim extends BossAttempt {
+  readonly data: unknown;
   readonly heartbeatSeconds: number | null;
   readonly groupId: string | null;
 }
@@ -86,7 +88,7 @@ export interface Boss {
       groupConcurrency?: { default: number; tiers: Record<string, number> };
     },
   ): Promise<BossClaim[]>;
-  complete(name: string, jobs: readonly BossAttempt[], data: null, options: With): Promise<unknown>;
+  complete(name: string, jobs: readonly BossAttempt[], data: object | null, options: With): Promise<unknown>;
   fail(
     name: string,
     jobs: readonly BossAttempt[] | readonly string[],

@@ -1,7 +1,7 @@
 import type { Row, Transaction } from "./database.ts";
-import { grouped, wallNow, type Ground } from "./ground.ts";
+import { grouped, type Ground } from "./ground.ts";
 import { dropKeys } from "./keys.ts";
-import { fromText } from "./text.ts";
+import { addRows, planRemoval } from "./rows.ts";
 
 /** Ends jobs that nobody runs. Answers with those that it has ended: what runs, or has ended, is left alone. */
 export async function endQueued(
@@ -15,27 +15,31 @@ export async function endQueued(
   if (jobs.length === 0) return [];
   const names = [...new Set(jobs.map(({ name }) => queues.of(name)))];
   const ids = jobs.map(({ id }) => id);
-  const free = await tx.query<Row & { id: string }>(
-    `SELECT id FROM ${schema}.job WHERE name = ANY($1::text[]) AND id = ANY($2::uuid[]) AND state < 'active' FOR UPDATE`,
-    [names, ids],
-  );
-  if (free.length === 0) return [];
-  const rows = await tx.query<Row & { id: string; name: string; key: string | null }>(
+  addRows(tx, ground, names, ids, true);
+  const rows = await tx.query<Row & { id: string; key: string | null }>(
     `UPDATE ${schema}.holdfast_job r
-     SET ended = $2, ended_at = ${wallNow}, error = s.error, cancelling = NULL, run_at = NULL, expiry = NULL, waits_for = NULL,
-       remove_at = ${wallNow} + keep_failed
+     SET ended = $2, error = s.error, cancelling = NULL, run_at = NULL, expiry = NULL, waits_for = NULL
      FROM json_to_recordset($1::text::json) AS s (id uuid, error text)
-     WHERE r.id = s.id AND r.ended IS NULL AND r.worker IS NULL
-     RETURNING r.id, r.name, r.key`,
-    [JSON.stringify(free.map(({ id }) => ({ id, error: errorOf(id) }))), ended],
+       JOIN ${schema}.job j ON j.name = ANY($3::text[]) AND j.id = s.id
+     WHERE r.id = s.id AND r.id = ANY($4::uuid[]) AND r.worker IS NULL AND r.ended IS NULL AND j.state < 'active'
+     RETURNING r.id, r.key`,
+    [JSON.stringify(jobs.map(({ id }) => ({ id, error: errorOf(id) }))), ended, names, ids],
   );
-  for (const [name, some] of grouped(rows, (row) => fromText(row.name))) {
+  const nameOf = new Map(jobs.map(({ id, name }) => [id, name]));
+  const over = rows.map((row) => ({ ...row, name: nameOf.get(row.id) as string }));
+  for (const [name, some] of grouped(over, (row) => row.name)) {
     const queue = queues.of(name);
     const of = some.map(({ id }) => id);
     if (ended === "failed") await failForGood(tx, ground, queue, of);
     else await tx.issue((options) => boss.cancel(queue, of, options));
   }
-  dropKeys(tx, ground, rows);
+  dropKeys(tx, ground, over);
+  planRemoval(
+    tx,
+    ground,
+    names,
+    rows.map(({ id }) => id),
+  );
   return rows.map(({ id }) => id);
 }
 

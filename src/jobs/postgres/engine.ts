@@ -132,12 +132,8 @@ async function open(
   };
   try {
     await migrate(database, boss, { engine: name, schema, bossSchema: drivers.bossSchema });
-    await signals.start();
-    const [row] = await database.query<{ ahead: number }>(
-      "SELECT (extract(epoch FROM clock_timestamp()) * 1000 - $1)::float8 AS ahead",
-      [context.clock.wall()],
-    );
-    const ahead = row?.ahead ?? 0;
+    const ids = new Ids(() => context.clock.now());
+    await signals.start((ms, asked, answered) => ids.sync(ms, asked, answered));
     const leaseSeconds = Math.ceil(context.lease / 1000);
     const ground: Ground = {
       name,
@@ -146,8 +142,8 @@ async function open(
       context,
       database,
       boss,
-      queues: new Queues(boss, leaseSeconds),
-      ids: new Ids(() => context.clock.wall() + ahead),
+      queues: new Queues(database, schema, boss, leaseSeconds),
+      ids,
       channel,
       voice,
       claimed: new Map(),

@@ -3,10 +3,11 @@ import { JobKeyConflictError, replacedInfo } from "../errors.ts";
 import type { Row, Transaction } from "./database.ts";
 import type { BossJob } from "./driver.ts";
 import { endQueued } from "./end-queued.ts";
-import { grouped, say, transactionNow, type Ground } from "./ground.ts";
+import { grouped, say, type Ground } from "./ground.ts";
 import { keyHash } from "./keys.ts";
-import { farSeconds } from "./queues.ts";
-import { digest, fromText, toText } from "./text.ts";
+import { lockJobs } from "./rows.ts";
+import { toData } from "./stored.ts";
+import { digest, toText } from "./text.ts";
 
 /** A job that is new, with what it waits for: the end of the one that it replaces. */
 interface Fresh {
@@ -46,17 +47,18 @@ export async function store(
     taken.add(hash);
     const holder = holders.get(hash);
     const isFree = holder === undefined;
-    const found = isFree ? undefined : await holderOf(tx, ground, holder, job.onConflict === "replace");
+    const isToEnd = job.onConflict === "replace";
+    const found = isFree ? undefined : await holderOf(tx, ground, job.name, holder, isToEnd);
     if (found === undefined) {
       await setKey(tx, ground, hash, id, isFree);
       fresh.push({ id, job });
       answers.push({ id, isNew: true });
     } else if (job.onConflict === "reject") throw new JobKeyConflictError(job.name, job.key, found.id);
-    else if (job.onConflict !== "replace") {
+    else if (!isToEnd) {
       answers.push({ id: found.id, isNew: false });
       continue;
     } else {
-      const waitsFor = await replace(tx, ground, found, job.key);
+      const waitsFor = await replace(tx, ground, job.name, found, job.key);
       await setKey(tx, ground, hash, id, false);
       fresh.push({ id, job, ...(waitsFor === undefined ? {} : { waitsFor }) });
       answers.push({ id, isNew: true });
@@ -95,7 +97,6 @@ async function takeKeys(
 
 interface Holder extends Row {
   readonly id: string;
-  readonly name: string;
   readonly isRunning: boolean;
   readonly waitsFor: string | null;
 }
@@ -103,20 +104,18 @@ interface Holder extends Row {
 /** The unfinished job that holds a key; undefined where it has ended. Locked, where it is to be replaced. */
 async function holderOf(
   tx: Transaction,
-  { schema, queues }: Ground,
+  ground: Ground,
+  name: string,
   id: string,
   isLocked: boolean,
 ): Promise<Holder | undefined> {
+  const { schema, queues } = ground;
   const look = `
-    SELECT id, name, worker IS NOT NULL AS "isRunning", waits_for AS "waitsFor"
+    SELECT id, worker IS NOT NULL AS "isRunning", waits_for AS "waitsFor"
     FROM ${schema}.holdfast_job WHERE id = $1 AND ended IS NULL`;
   const [found] = await tx.query<Holder>(look, [id]);
   if (found === undefined || !isLocked) return found;
-  // Rows of pg-boss are locked before ours, everywhere.
-  await tx.query(`SELECT 1 FROM ${schema}.job WHERE name = $1 AND id = $2 FOR UPDATE`, [
-    queues.of(fromText(found.name)),
-    id,
-  ]);
+  lockJobs(tx, ground, [queues.of(name)], [id]);
   const [locked] = await tx.query<Holder>(`${look} FOR UPDATE`, [id]);
   return locked;
 }
@@ -140,12 +139,13 @@ async function setKey(
 async function replace(
   tx: Transaction,
   ground: Ground,
+  name: string,
   other: Holder,
   key: string,
 ): Promise<string | undefined> {
   const reason = JSON.stringify(replacedInfo(key));
   if (!other.isRunning) {
-    await endQueued(tx, ground, [{ id: other.id, name: fromText(other.name) }], "cancelled", () => reason);
+    await endQueued(tx, ground, [{ id: other.id, name }], "cancelled", () => reason);
     return other.waitsFor ?? undefined;
   }
   await tx.query(
@@ -160,69 +160,53 @@ async function insert(tx: Transaction, ground: Ground, fresh: readonly Fresh[]):
   if (fresh.length === 0) return;
   for (const [name, some] of grouped(fresh, ({ job }) => job.name)) {
     await noteLimits(tx, ground, name, some);
-    const jobs = some.map((one) => toBossJob(ground, one));
+    const jobs = some.map(toBossJob);
     await tx.issue((options) => ground.boss.insert(ground.queues.of(name), jobs, options));
   }
-  const rows = fresh.map(({ id, job, waitsFor }) => ({
-    id,
-    name: toText(job.name),
-    queue: ground.queues.of(job.name),
-    input: job.input,
-    key: job.key === undefined ? undefined : toText(job.key),
-    concurrency_key: job.concurrencyKey === undefined ? undefined : toText(job.concurrencyKey),
-    priority: job.priority,
-    // JSON has no Infinity.
-    max_lapses: Math.min(job.maxLapses, Number.MAX_SAFE_INTEGER),
-    keep_succeeded: job.keep.succeeded,
-    keep_failed: job.keep.failed,
-    schedule: job.schedule === undefined ? undefined : JSON.stringify(job.schedule),
-    schedule_name: job.schedule === undefined ? undefined : toText(job.schedule.name),
-    run_at: job.runAt,
-    expires_at: job.expiresAt,
-    expiry: job.expiresAt,
-    waits_for: waitsFor,
-  }));
+  addKnownRows(tx, ground, fresh);
   // Who listens hears of it with the commit.
-  const stored = tx.again(
-    `WITH stored AS (INSERT INTO ${ground.schema}.holdfast_job (${columns.join(", ")}, created_at)
-     SELECT ${columns.join(", ")}, ${transactionNow}
-     FROM json_to_recordset($1::text::json) AS x (
-       id uuid, name text, queue text, input text, key text, concurrency_key text, priority float8, max_lapses float8,
-       keep_succeeded float8, keep_failed float8, schedule text, schedule_name text, run_at float8, expires_at float8,
-       expiry float8, waits_for uuid))
-     SELECT pg_notify($2, $3)`,
-    [JSON.stringify(rows), ground.channel, `jobs ${ground.voice}`],
-  );
-  void tx.keep(stored);
+  say(tx, ground, "jobs");
 }
 
-const columns = [
-  "id",
-  "name",
-  "queue",
-  "input",
-  "key",
-  "concurrency_key",
-  "priority",
-  "max_lapses",
-  "keep_succeeded",
-  "keep_failed",
-  "schedule",
-  "schedule_name",
-  "run_at",
-  "expires_at",
-  "expiry",
-  "waits_for",
-];
+/** Gives those a row of holdfast's of which there is more to say from the start. */
+function addKnownRows(tx: Transaction, { schema, queues }: Ground, fresh: readonly Fresh[]): void {
+  const rows = fresh
+    .filter(
+      ({ job, waitsFor }) =>
+        job.key !== undefined ||
+        job.schedule !== undefined ||
+        job.expiresAt !== undefined ||
+        waitsFor !== undefined,
+    )
+    .map(({ id, job, waitsFor }) => ({
+      id,
+      queue: queues.of(job.name),
+      key: job.key === undefined ? undefined : toText(job.key),
+      schedule: job.schedule === undefined ? undefined : JSON.stringify(job.schedule),
+      schedule_name: job.schedule === undefined ? undefined : toText(job.schedule.name),
+      run_at: job.runAt,
+      expires_at: job.expiresAt,
+      expiry: job.expiresAt,
+      waits_for: waitsFor,
+    }));
+  if (rows.length === 0) return;
+  const columns = "id, queue, key, schedule, schedule_name, run_at, expires_at, expiry, waits_for";
+  tx.send(
+    `INSERT INTO ${schema}.holdfast_job (${columns})
+     SELECT ${columns} FROM json_to_recordset($1::text::json) AS x (
+       id uuid, queue text, key text, schedule text, schedule_name text, run_at float8, expires_at float8, expiry float8,
+       waits_for uuid)`,
+    [JSON.stringify(rows)],
+  );
+}
 
-function toBossJob({ leaseSeconds }: Ground, { id, job, waitsFor }: Fresh): BossJob {
+function toBossJob({ id, job, waitsFor }: Fresh): BossJob {
   const startAfter =
     waitsFor !== undefined ? never : job.runAt === undefined ? undefined : toMoment(job.runAt);
   return {
     id,
-    priority: Math.max(-int32, Math.min(int32, Math.trunc(job.priority))),
-    heartbeatSeconds: leaseSeconds,
-    expireInSeconds: farSeconds,
+    data: toData(job),
+    ...(job.priority === 0 ? {} : { priority: Math.max(-int32, Math.min(int32, Math.trunc(job.priority))) }),
     ...(startAfter === undefined ? {} : { startAfter }),
     ...(job.concurrencyKey === undefined
       ? {}

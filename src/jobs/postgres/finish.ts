@@ -1,9 +1,10 @@
 import type { Settlement } from "../engine.ts";
 import type { Row, Transaction } from "./database.ts";
 import { failForGood } from "./end-queued.ts";
-import { grouped, leaseRuns, transactionNow, wallNow, type Ground } from "./ground.ts";
+import { grouped, leaseRuns, transactionNow, type Ground } from "./ground.ts";
 import { dropKeys } from "./keys.ts";
-import { fromText } from "./text.ts";
+import { addRows, planRemoval } from "./rows.ts";
+import { lapsesOfRow } from "./stored.ts";
 
 /** The end of an attempt. */
 export interface Finish {
@@ -31,22 +32,22 @@ export interface Finished {
 interface FinishedRow extends Row {
   readonly id: string;
   readonly token: number;
-  readonly name: string;
+  readonly queue: string;
   readonly key: string | null;
   readonly ended: Finished["ended"] | null;
   readonly runAt: number | null;
   readonly isBlocking: boolean;
-  readonly isKeyed: boolean;
+  readonly isGrouped: boolean;
 }
 
 /** How many attempts are kept. */
 const keptAttempts = 50;
 
 /** What the job ends as; null where it is queued again. What was asked to stop is not. */
-const ended = `CASE
+const endOf = `CASE
   WHEN s."end" IN ('succeeded', 'failed', 'cancelled') THEN s."end"
   WHEN r.cancelling IS NOT NULL THEN 'cancelled'
-  WHEN s."end" = 'lapsed' AND r.lapses + 1 > r.max_lapses THEN 'failed'
+  WHEN s."end" = 'lapsed' AND r.lapses + 1 > held.max_lapses THEN 'failed'
 END`;
 
 /**
@@ -60,130 +61,82 @@ export async function finish(
   names: Iterable<string>,
 ): Promise<readonly Finished[]> {
   if (all.length === 0) return [];
-  const { given, update } = statement(ground.schema, all[0]?.end === "lapsed");
-  const rows = await tx.again<FinishedRow>(
-    `WITH ${given} ${update}
-     RETURNING r.id, r.token, r.name, r.key, r.ended, r.run_at AS "runAt", r.is_blocking AS "isBlocking",
-       r.concurrency_key IS NOT NULL AS "isKeyed"`,
-    toValues(ground, all, names),
-  );
-  for (const [name, some] of grouped(rows, (row) => fromText(row.name)))
-    await tellBoss(tx, ground, name, some);
+  const { schema } = ground;
+  const nameOf = new Map([...names].map((name) => [ground.queues.of(name), name]));
+  const queues = [...nameOf.keys()];
+  const ids = all.map(({ id }) => id);
+  addRows(tx, ground, queues, ids);
+  const found = await tx.again<FinishedRow>(update(schema, all[0]?.end === "lapsed"), [
+    JSON.stringify(all.map(toInput)),
+    queues,
+    ids,
+  ]);
+  const rows = found.map((row) => ({ ...row, name: nameOf.get(row.queue) as string }));
+  for (const [name, some] of grouped(rows, (row) => row.name)) await tellBoss(tx, ground, name, some);
   const over = rows.filter((row) => row.ended !== null);
   dropKeys(tx, ground, over);
+  planRemoval(
+    tx,
+    ground,
+    queues,
+    over.map(({ id }) => id),
+  );
   await letGo(
     tx,
     ground,
     over.filter(({ isBlocking }) => isBlocking).map(({ id }) => id),
   );
-  return rows.map((row) => ({
-    id: row.id,
-    token: row.token,
-    name: fromText(row.name),
-    ended: row.ended ?? undefined,
-    isFreeing: row.isKeyed || (row.ended !== null && row.isBlocking),
+  return rows.map(({ id, token, name, ended, isGrouped, isBlocking }) => ({
+    id,
+    token,
+    name,
+    ended: ended ?? undefined,
+    isFreeing: isGrouped || (ended !== null && isBlocking),
   }));
 }
 
-/**
- * The same for attempts that all succeed, of jobs without keys: what pg-boss is to be told is known beforehand, so that
- * all is sent together. Where one is refused, so are all, by a division by zero.
- */
-export async function succeedAll(
-  tx: Transaction,
-  ground: Ground,
-  all: readonly (Finish & { readonly name: string })[],
-): Promise<{ readonly done: Promise<readonly SucceededRow[]> }> {
-  const { boss, queues, schema } = ground;
-  const done = tx.keep(
-    tx.again<SucceededRow>(
-      `WITH held AS MATERIALIZED (${held(schema, "$1", "$2")}), done AS (
-         UPDATE ${schema}.holdfast_job r SET
-           worker = NULL, cancelling = NULL, attempts = ${longer("s.tail", transactionNow)},
-           ended = 'succeeded', ended_at = ${transactionNow}, remove_at = ${transactionNow} + r.keep_succeeded,
-           result = s.result, progress = COALESCE(s.progress, r.progress)
-         FROM unnest($2::uuid[], $3::int[], $4::text[], $5::text[], $6::text[]) AS s (id, token, tail, result, progress)
-           JOIN held USING (id, token)
-         WHERE r.id = held.id AND r.token = held.token AND r.worker IS NOT NULL
-         RETURNING r.concurrency_key IS NOT NULL AS is_keyed)
-       SELECT bool_or(is_keyed) AS "isFreeing", 1 / (CASE WHEN count(*) = $7 THEN 1 ELSE 0 END) AS all FROM done`,
-      [
-        [...new Set(all.map(({ name }) => queues.of(name)))],
-        all.map(({ id }) => id),
-        all.map(({ token }) => token),
-        all.map(toTail),
-        all.map(({ result }) => result),
-        all.map(({ progress }) => progress),
-        all.length,
-      ],
-    ),
-  );
-  for (const [name, some] of grouped(all, (one) => one.name)) {
-    const attempts = some.map(({ id, token }) => ({ id, retryCount: token - 1 }));
-    await tx.issue((options) => boss.complete(queues.of(name), attempts, null, options));
-  }
-  return { done };
+/** The newest attempts of a job, with one that ends. */
+export function longer(attempts: string, last: string): string {
+  return `(${attempts} || ${last})[greatest(1, cardinality(${attempts}) - ${keptAttempts - 2}):]`;
 }
 
-/** Whether one of them may have made another claimable. */
-export interface SucceededRow extends Row {
-  readonly isFreeing: boolean;
+/** An attempt as JSON, which ends now; `tail` is how it goes on. */
+export function attemptOf(token: string, worker: string, startedAt: string, tail: string): string {
+  return `('{"attempt":' || ${token} || ',"worker":' || to_json(${worker}) || ',"startedAt":' || (${startedAt})::bigint ||
+    ',"endedAt":' || (${transactionNow})::bigint || ${tail})`;
 }
 
-function toValues({ queues }: Ground, all: readonly Finish[], names: Iterable<string>): unknown[] {
-  return [
-    JSON.stringify(all.map(toInput)),
-    [...new Set([...names].map((name) => queues.of(name)))],
-    all.map(({ id }) => id),
-  ];
-}
-
-/** The rows of pg-boss's that are held under leases which run, or have ended; locked. */
-function held(schema: string, queues: string, ids: string, isLapse = false): string {
-  return `SELECT j.id, j.retry_count + 1 AS token FROM ${schema}.job j
-    WHERE j.name = ANY(${queues}::text[]) AND j.id = ANY(${ids}::uuid[]) AND j.state = 'active'
-      AND ${isLapse ? "NOT " : ""}(${leaseRuns})
-    FOR UPDATE`;
-}
-
-/** The attempts of a job, with the one that ends: the newest of them. */
-function longer(tail: string, now: string): string {
-  return `(r.attempts || (
-    '{"attempt":' || r.token || ',"worker":' || to_json(r.worker) || ',"startedAt":' || r.started_at::bigint ||
-    ',"endedAt":' || (${now})::bigint || ${tail}))[greatest(1, cardinality(r.attempts) - ${keptAttempts - 2}):]`;
-}
-
-/** What ends attempts: what is given, and what is made of it. */
-
-function statement(schema: string, isLapse: boolean): { readonly given: string; readonly update: string } {
-  const given = `s AS (
+/** What ends attempts: which are given in $1, their queues and ids in $2 and $3. */
+function update(schema: string, isLapse: boolean): string {
+  return `WITH s AS (
        SELECT * FROM json_to_recordset($1::text::json) AS x (
          id uuid, token int, "end" text, result text, error text, run_at float8, tail text, progress text)
      ), held AS MATERIALIZED (
-       ${held(schema, "$2", "$3", isLapse)}
-     ), m AS (SELECT ${wallNow} AS now)`;
-  const update = `UPDATE ${schema}.holdfast_job r SET
+       SELECT j.id, j.retry_count + 1 AS token, ${lapsesOfRow} AS max_lapses,
+         j.group_id IS NOT NULL AS is_grouped FROM ${schema}.job j
+       WHERE j.name = ANY($2::text[]) AND j.id = ANY($3::uuid[]) AND j.state = 'active'
+         AND ${isLapse ? "NOT " : ""}(${leaseRuns})
+     )
+     UPDATE ${schema}.holdfast_job r SET
        worker = NULL,
-       run_at = CASE WHEN s."end" IN ('again', 'slept') AND ${ended} IS NULL THEN s.run_at END,
-       expiry = CASE WHEN ${ended} IS NULL THEN r.expires_at END,
+       run_at = CASE WHEN s."end" IN ('again', 'slept') AND ${endOf} IS NULL THEN s.run_at END,
+       expiry = CASE WHEN ${endOf} IS NULL THEN r.expires_at END,
        failures = r.failures + (s."end" IN ('again', 'failed'))::int,
        lapses = r.lapses + (s."end" = 'lapsed')::int,
-       attempts = ${longer("s.tail", "m.now")},
-       ended = ${ended},
-       ended_at = CASE WHEN ${ended} IS NOT NULL THEN m.now END,
-       remove_at = CASE ${ended} WHEN 'succeeded' THEN m.now + r.keep_succeeded
-         WHEN 'failed' THEN m.now + r.keep_failed WHEN 'cancelled' THEN m.now + r.keep_failed END,
+       attempts = ${longer("r.attempts", attemptOf("r.token", "r.worker", "r.started_at", "s.tail"))},
+       ended = ${endOf},
        error = CASE
-         WHEN ${ended} = 'cancelled'
+         WHEN ${endOf} = 'cancelled'
            THEN COALESCE(CASE WHEN s."end" = 'cancelled' THEN s.error END, r.cancelling, s.error)
-         WHEN s."end" IN ('again', 'failed') OR ${ended} = 'failed' THEN COALESCE(s.error, r.error)
+         WHEN s."end" IN ('again', 'failed') OR ${endOf} = 'failed' THEN COALESCE(s.error, r.error)
          ELSE r.error END,
        result = CASE WHEN s."end" = 'succeeded' THEN s.result END,
        progress = COALESCE(s.progress, r.progress),
-       cancelling = CASE WHEN ${ended} IS NULL THEN r.cancelling END
-     FROM s JOIN held USING (id, token), m
-     WHERE r.id = held.id AND r.token = held.token AND r.worker IS NOT NULL`;
-  return { given, update };
+       cancelling = CASE WHEN ${endOf} IS NULL THEN r.cancelling END
+     FROM s JOIN held USING (id, token)
+     WHERE r.id = held.id AND r.id = ANY($3::uuid[]) AND r.token = held.token AND r.worker IS NOT NULL
+     RETURNING r.id, r.token, r.queue, r.key, r.ended, r.run_at AS "runAt", r.is_blocking AS "isBlocking",
+       held.is_grouped AS "isGrouped"`;
 }
 
 function toInput(one: Finish): object {

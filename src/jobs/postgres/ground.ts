@@ -3,6 +3,7 @@ import type { Database, Row, Transaction } from "./database.ts";
 import type { Boss } from "./driver.ts";
 import type { Ids } from "./ids.ts";
 import type { Queues } from "./queues.ts";
+import { isOursRow } from "./stored.ts";
 import { fromText, isId } from "./text.ts";
 
 /** What all operations of one opening stand on. */
@@ -20,20 +21,33 @@ export interface Ground {
   /** The channel of its notifications, and who says them. */
   readonly channel: string;
   readonly voice: string;
-  /** The jobs that were claimed here: pg-boss finds a job only by its queue and its id. */
-  readonly claimed: Map<string, { readonly name: string; readonly hasKey: boolean }>;
+  /** The jobs that were claimed here. */
+  readonly claimed: Map<string, Holding>;
   /** The names of jobs that were paused once, or have keys: what is known of them is read before they are claimed. */
   readonly careful: Set<string>;
+}
+
+/** What is known of a job that was claimed here. */
+export interface Holding {
+  /** pg-boss finds a job only by its queue and its id. */
+  readonly name: string;
+  readonly hasKey: boolean;
+  /** It has a `concurrencyKey`. */
+  readonly isGrouped: boolean;
+  /** It has no row of holdfast's, as far as it is known here. */
+  isPlain: boolean;
 }
 
 /** What was said: that jobs may be claimable, that one is to stop, that one has ended. */
 export type Word = "jobs" | "cancel" | "end";
 
-/** ms since the epoch, as the database sees it. The wall clocks of workers are never asked. */
-export const wallNow = "floor(extract(epoch FROM clock_timestamp()) * 1000)::float8";
+/** A moment of the database's as ms since the epoch. The wall clocks of workers are never asked. */
+export function toMs(moment: string): string {
+  return `floor(extract(epoch FROM ${moment}) * 1000)::float8`;
+}
 
-/** The same when the transaction began: of a kind that Postgres looks up in an index. */
-export const transactionNow = "floor(extract(epoch FROM now()) * 1000)::float8";
+/** When the transaction began, which is when pg-boss has all of it happen. */
+export const transactionNow = toMs("now()");
 
 /** Whether the lease of a row `j` of pg-boss's table runs. Both are the database's clock. */
 export const leaseRuns = "j.heartbeat_on + j.heartbeat_seconds * interval '1 second' > clock_timestamp()";
@@ -47,6 +61,7 @@ export function say(tx: Transaction, { channel, voice }: Ground, word: Word): vo
 export async function namesOf(
   { claimed, schema, database }: Ground,
   leases: readonly Pick<Lease, "id">[],
+  from: Pick<Transaction, "query"> = database,
 ): Promise<Map<string, string>> {
   const names = new Map<string, string>();
   const unknown: string[] = [];
@@ -56,8 +71,9 @@ export async function namesOf(
     else if (isId(id)) unknown.push(id);
   }
   if (unknown.length === 0) return names;
-  const rows = await database.query<Row & { id: string; name: string }>(
-    `SELECT id, name FROM ${schema}.holdfast_job WHERE id = ANY($1::uuid[])`,
+  const rows = await from.query<Row & { id: string; name: string }>(
+    `SELECT j.id, n.name FROM ${schema}.holdfast_name n JOIN ${schema}.job j ON j.name = n.queue
+     WHERE j.id = ANY($1::uuid[]) AND ${isOursRow}`,
     [unknown],
   );
   for (const { id, name } of rows) names.set(id, fromText(name));

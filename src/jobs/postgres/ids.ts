@@ -1,22 +1,29 @@
 import { randomFillSync } from "node:crypto";
 
 /**
- * Makes ids that sort as they were made: UUIDs of version 7. Within one opening each is greater than the one before,
- * whatever the clock does; between openings they are as exact as the clocks of their machines.
+ * Makes ids that sort as they were made: UUIDs of version 7 (RFC 9562), of the time of the database. Within one opening
+ * each is greater than the one before; between openings they are as exact as it is known there what time it is.
  */
 export class Ids {
-  readonly #wall: () => number;
+  readonly #now: () => number;
+  #ahead = 0;
   #last = 0;
   #count = 0;
   readonly #random = Buffer.alloc(4096);
   #at = 4096;
 
-  constructor(wall: () => number) {
-    this.#wall = wall;
+  /** `now` is a clock that does not jump. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** Between two moments of that clock it was so late in the database, in ms since the epoch. */
+  sync(ms: number, asked: number, answered: number): void {
+    this.#ahead = Math.min(Math.max(this.#ahead, ms - answered), ms - asked);
   }
 
   next(): string {
-    const now = Math.floor(this.#wall());
+    const now = Math.floor(this.#now() + this.#ahead);
     if (now > this.#last) {
       this.#last = now;
       this.#count = 0;
@@ -35,3 +42,11 @@ export class Ids {
     return `${time.slice(0, 8)}-${time.slice(8)}-7${count}-${variant}${noise.slice(1, 4)}-${noise.slice(4, 16)}`;
   }
 }
+
+/** When a job was enqueued, in ms since the epoch: its id begins with that. */
+export function timeOf(id: string): number {
+  return Number.parseInt(id.slice(0, 8) + id.slice(9, 13), 16);
+}
+
+/** The same of a row `j`. */
+export const timeOfRow = "('x' || left(translate(j.id::text, '-', ''), 12))::bit(48)::bigint::float8";

@@ -1,6 +1,7 @@
 import type { Lease, LeaseState, Note, StoredStep } from "../engine.ts";
 import type { Row } from "./database.ts";
 import { grouped, leaseRuns, namesOf, type Ground } from "./ground.ts";
+import { addRows } from "./rows.ts";
 import { digest, isId, toText } from "./text.ts";
 
 /** By id and token. */
@@ -44,7 +45,8 @@ export async function checkLeases(ground: Ground, leases: readonly Lease[]): Pro
   if (leases.length === 0) return [];
   const rows = await ground.database.query<HeldRow>(
     `SELECT h.*, r.cancelling IS NOT NULL AS "isCancelling"
-     FROM (${held(ground.schema)}) h JOIN ${ground.schema}.holdfast_job r ON r.id = h.id AND r.id = ANY($3::uuid[])`,
+     FROM (${held(ground.schema)}) h
+       LEFT JOIN ${ground.schema}.holdfast_job r ON r.id = h.id AND r.id = ANY($3::uuid[])`,
     await fence(ground, leases),
   );
   return statesOf(ground, leases, rows);
@@ -58,7 +60,7 @@ export async function renewLeases(ground: Ground, leases: readonly Lease[]): Pro
     const found = await tx.query<HeldRow>(
       `WITH h AS MATERIALIZED (${held(ground.schema)} FOR UPDATE)
        SELECT h.*, r.cancelling IS NOT NULL AS "isCancelling"
-       FROM h JOIN ${ground.schema}.holdfast_job r ON r.id = h.id AND r.id = ANY($3::uuid[])`,
+       FROM h LEFT JOIN ${ground.schema}.holdfast_job r ON r.id = h.id AND r.id = ANY($3::uuid[])`,
       values,
     );
     for (const [queue, some] of grouped(found, ({ name }) => name)) {
@@ -112,23 +114,32 @@ export async function writeNotes(ground: Ground, notes: readonly Note[]): Promis
       },
     ];
   });
-  const rows = await ground.database.query<Row & { id: string; token: number }>(
-    `WITH s AS (
-       SELECT x.id, x.token, x.progress, ARRAY(SELECT json_array_elements_text(x.lines)) AS lines
-       FROM json_to_recordset($4::text::json) AS x (id uuid, token int, progress text, lines json)
-     ), h AS MATERIALIZED (${held(ground.schema)} FOR UPDATE),
-     said AS (
-       UPDATE ${ground.schema}.holdfast_job r SET progress = s.progress
-       FROM h JOIN s USING (id, token) WHERE r.id = h.id AND r.id = ANY($3::uuid[]) AND s.progress IS NOT NULL
-     ), logged AS (
-       INSERT INTO ${ground.schema}.holdfast_log AS l (id, lines)
-       SELECT h.id, s.lines FROM h JOIN s USING (id, token) WHERE cardinality(s.lines) > 0
-       ${keepNewest}
-     )
-     SELECT id, token FROM h`,
-    [...(await fence(ground, merged)), JSON.stringify(merged)],
-    true,
-  );
+  const values = await fence(ground, merged);
+  const telling = merged.filter(({ progress }) => progress !== undefined).map(({ id }) => id);
+  const rows = await ground.database.transaction(async (tx) => {
+    const [, queues] = values;
+    addRows(tx, ground, queues, telling);
+    return tx.query<Row & { id: string; token: number }>(
+      `WITH s AS (
+         SELECT x.id, x.token, x.progress, ARRAY(SELECT json_array_elements_text(x.lines)) AS lines
+         FROM json_to_recordset($4::text::json) AS x (id uuid, token int, progress text, lines json)
+       ), h AS MATERIALIZED (${held(ground.schema)} FOR UPDATE),
+       said AS (
+         UPDATE ${ground.schema}.holdfast_job r SET progress = s.progress
+         FROM h JOIN s USING (id, token) WHERE r.id = h.id AND r.id = ANY($3::uuid[]) AND s.progress IS NOT NULL
+       ), logged AS (
+         INSERT INTO ${ground.schema}.holdfast_log AS l (id, lines)
+         SELECT h.id, s.lines FROM h JOIN s USING (id, token) WHERE cardinality(s.lines) > 0
+         ${keepNewest}
+       )
+       SELECT id, token FROM h`,
+      [...values, JSON.stringify(merged)],
+    );
+  });
+  for (const id of telling) {
+    const holding = ground.claimed.get(id);
+    if (holding !== undefined) holding.isPlain = false;
+  }
   const written = new Set(rows.map(leaseKey));
   return notes.map((note) => written.has(leaseKey(note)));
 }

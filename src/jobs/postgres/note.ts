@@ -1,11 +1,14 @@
 import { given } from "../../core/given.ts";
 import type { ClaimedJob, StoredSchedule, StoredStep } from "../engine.ts";
 import { expiredInfo } from "../errors.ts";
-import type { Row, Transaction } from "./database.ts";
+import type { Row, Transaction, Within } from "./database.ts";
 import type { BossClaim } from "./driver.ts";
 import { failForGood } from "./end-queued.ts";
-import { grouped, transactionNow, wallNow, type Ground } from "./ground.ts";
+import { grouped, transactionNow, type Ground } from "./ground.ts";
+import { timeOf } from "./ids.ts";
 import { dropKeys } from "./keys.ts";
+import { addRows, planRemoval } from "./rows.ts";
+import { isOurs } from "./stored.ts";
 import { fromText, toText } from "./text.ts";
 
 /** What a claim has found. */
@@ -17,26 +20,24 @@ export interface Claimed {
   readonly hasEnded: boolean;
 }
 
-/** A job as pg-boss has given it. */
+/** A job as pg-boss has given it, and what its row says. */
 export interface Raw {
   readonly name: string;
   readonly claim: BossClaim;
+  /** Null where it has none. */
+  readonly row: ClaimedRow | null;
 }
 
 /** What was claimed, while the commit is under way. */
 export interface Taken {
   readonly raw: Promise<readonly Raw[]>;
-  readonly rows: Promise<readonly ClaimedRow[]>;
   readonly nextIn?: number;
 }
 
 export interface ClaimedRow extends Row {
   readonly id: string;
   readonly token: number;
-  readonly input: string;
   readonly key: string | null;
-  readonly priority: number;
-  readonly createdAt: number;
   readonly failures: number;
   readonly schedule: string | null;
   readonly isCancelling: boolean;
@@ -45,100 +46,94 @@ export interface ClaimedRow extends Row {
   readonly steps: readonly StoredStep[] | null;
 }
 
-/** It has not ended, and may still begin. */
-const isLive = `(r.ended IS NULL AND (r.expires_at IS NULL OR r.expires_at > ${transactionNow}))`;
+/** It may still begin. */
+const isLive = `(r.expires_at IS NULL OR r.expires_at > ${transactionNow})`;
 
 /**
- * Notes who runs jobs (`c`, of ids and tokens). Postgres is left no condition whose weight it could mistake: it would
- * look at each row once for each. An attempt that is still open here was ended by pg-boss's supervisor, which somebody
- * else runs on this schema.
+ * Notes that `worker` runs jobs (`c`): of each in its row, and of those that have none, in one row for all. None
+ * gets a row while it waits but in a transaction that ends it, so that none is overlooked.
+ * Postgres is left no condition whose weight it could mistake: it would look at each row once for each. An attempt that
+ * is still open here was ended by pg-boss's supervisor, which somebody else runs on this schema.
  */
-const noted = `
-  token = CASE WHEN ${isLive} THEN c.token ELSE r.token END,
-  worker = CASE WHEN ${isLive} THEN $2 ELSE r.worker END,
-  started_at = CASE WHEN ${isLive} THEN ${wallNow} ELSE r.started_at END,
-  run_at = NULL, expiry = NULL,
-  lapses = CASE WHEN r.worker IS NULL THEN r.lapses ELSE r.lapses + 1 END,
-  attempts = CASE WHEN r.worker IS NULL THEN r.attempts ELSE r.attempts || (
-    '{"attempt":' || r.token || ',"worker":' || to_json(r.worker) || ',"startedAt":' || r.started_at::bigint ||
-    ',"endedAt":' || ${wallNow}::bigint || ',"end":"lapsed"}') END`;
+const noteAll = (schema: string, worker: string): string => `
+  told AS (
+    UPDATE ${schema}.holdfast_job r SET
+      token = CASE WHEN ${isLive} THEN c.token ELSE r.token END,
+      worker = CASE WHEN ${isLive} THEN ${worker} ELSE r.worker END,
+      started_at = CASE WHEN ${isLive} THEN ${transactionNow} ELSE r.started_at END,
+      run_at = NULL, expiry = NULL,
+      lapses = CASE WHEN r.worker IS NULL THEN r.lapses ELSE r.lapses + 1 END,
+      attempts = CASE WHEN r.worker IS NULL THEN r.attempts ELSE r.attempts || (
+        '{"attempt":' || r.token || ',"worker":' || to_json(r.worker) || ',"startedAt":' || r.started_at::bigint ||
+        ',"endedAt":' || ${transactionNow}::bigint || ',"end":"lapsed"}') END
+    FROM c WHERE r.id = c.id AND r.id = ANY(ARRAY(SELECT id FROM c))
+    RETURNING ${told(schema)}
+  ), noted AS (
+    INSERT INTO ${schema}.holdfast_claim (at, queue, worker, ids)
+    SELECT now(), c.name, ${worker}, array_agg(c.id) FROM c
+    WHERE NOT EXISTS (SELECT 1 FROM told WHERE told.id = c.id) GROUP BY c.name
+  )`;
 
-/** What a worker is told of a job: of one that was begun before, with its steps. */
-const told = (
-  schema: string,
-): string => `r.id, r.token, r.input, r.key, r.priority, r.created_at AS "createdAt", r.failures, r.schedule,
-  r.cancelling IS NOT NULL AS "isCancelling", ${isLive} AS "isLive",
-  CASE WHEN r.token > 1 THEN (
-    SELECT json_agg(json_build_object('name', t.name, 'value', t.value, 'at', t.at) ORDER BY t.number)
-    FROM ${schema}.holdfast_step t WHERE t.id = r.id) END AS steps`;
+/** What a worker is told of a job that has a row: of one that was begun before, with its steps. */
+function told(schema: string): string {
+  return `r.id, r.token, r.key, r.failures, r.schedule, r.cancelling IS NOT NULL AS "isCancelling", ${isLive} AS "isLive",
+    CASE WHEN r.token > 1 THEN (
+      SELECT json_agg(json_build_object('name', t.name, 'value', t.value, 'at', t.at) ORDER BY t.number)
+      FROM ${schema}.holdfast_step t WHERE t.id = r.id) END AS steps`;
+}
 
-/** Notes who runs these. */
+/** Notes who runs these. Answers with the rows of those that have one. */
 export function noteEach(
   tx: Transaction,
-  { schema, context }: Ground,
+  { schema, context, queues }: Ground,
   raw: readonly Raw[],
 ): Promise<ClaimedRow[]> {
   return tx.again<ClaimedRow>(
-    `UPDATE ${schema}.holdfast_job r SET ${noted}
-     FROM unnest($1::uuid[], $3::int[]) AS c (id, token) WHERE r.id = c.id AND r.id = ANY($1::uuid[])
-     RETURNING ${told(schema)}`,
-    [raw.map(({ claim }) => claim.id), toText(context.worker), raw.map(({ claim }) => claim.retryCount + 1)],
+    `WITH c AS MATERIALIZED (SELECT * FROM unnest($2::uuid[], $3::text[], $4::int[]) AS c (id, name, token)),
+     ${noteAll(schema, "$1::text")} SELECT * FROM told`,
+    [
+      toText(context.worker),
+      raw.map(({ claim }) => claim.id),
+      raw.map(({ name }) => queues.of(name)),
+      raw.map(({ claim }) => claim.retryCount + 1),
+    ],
   );
 }
 
 /**
- * Notes who runs what this transaction has fetched of a name. Refuses, by a division by zero, where the name is paused
- * or one of its jobs has a key.
+ * Has a fetch of pg-boss's note, too, who runs what it finds. Refuses all, by a division by zero, where the name is
+ * paused or its jobs have keys.
  */
-export function noteFetched(
-  tx: Transaction,
-  { schema, context, queues }: Ground,
-  name: string,
-): Promise<ClaimedRow[]> {
-  return tx.again<ClaimedRow>(
-    `WITH c AS MATERIALIZED (
-       SELECT j.id, j.retry_count + 1 AS token, j.group_id FROM ${schema}.job j
-       WHERE j.name = $1 AND j.state = 'active' AND j.started_on = now() AND j.xmin = pg_current_xact_id()::xid
-     ), refused AS (
-       SELECT 1 FROM ${schema}.holdfast_name n WHERE n.name IN ($3, '') AND (n.is_paused OR n.per_keys <> '{}')
-       UNION ALL SELECT 1 FROM c WHERE group_id IS NOT NULL
-     )
-     UPDATE ${schema}.holdfast_job r SET ${noted}
-     FROM c WHERE r.id = c.id
-     RETURNING ${told(schema)}, 1 / (CASE WHEN EXISTS (SELECT 1 FROM refused) THEN 0 ELSE 1 END)`,
-    [queues.of(name), toText(context.worker), toText(name)],
-  );
+export function notingFetch({ schema, context }: Ground, name: string): Within {
+  return (fetch, values) => {
+    const [worker, which] = [`$${values.length + 1}::text`, `$${values.length + 2}::text`];
+    return [
+      `WITH fetched AS (${fetch}
+       ), c AS MATERIALIZED (SELECT id, name, "retryCount" + 1 AS token FROM fetched
+       ), ${noteAll(schema, worker)}
+       SELECT fetched.id, fetched.data, "retryCount", "heartbeatSeconds", to_json(told) AS row
+       FROM fetched LEFT JOIN told ON told.id = fetched.id
+       WHERE 1 = 1 / (CASE WHEN EXISTS (
+         SELECT 1 FROM ${schema}.holdfast_name n WHERE n.name IN (${which}, '') AND (n.is_paused OR n.per_keys <> '{}')
+       ) THEN 0 ELSE 1 END)`,
+      [...values, toText(context.worker), toText(name)],
+    ];
+  };
 }
 
 /** What was claimed, once the commit is through. */
 export async function describe(ground: Ground, taken: Taken): Promise<Claimed> {
   const raw = await taken.raw;
-  const nameOf = new Map(raw.map(({ name, claim }) => [claim.id, name]));
-  const rows = (await taken.rows).filter((row) => row.isLive);
   await setLeases(ground, raw);
-  const jobs = rows.map((row): ClaimedJob => {
-    const name = nameOf.get(row.id) as string;
-    ground.claimed.set(row.id, { name, hasKey: row.key !== null });
-    return {
-      id: row.id,
-      token: row.token,
-      name,
-      input: row.input,
-      ...(row.key === null ? {} : { key: fromText(row.key) }),
-      priority: row.priority,
-      createdAt: row.createdAt,
-      attempt: row.token,
-      failures: row.failures,
-      steps: (row.steps ?? []).map((step) => ({
-        name: fromText(step.name),
-        value: step.value,
-        at: step.at,
-      })),
-      ...(row.schedule === null ? {} : { schedule: JSON.parse(row.schedule) as StoredSchedule }),
-      isCancelling: row.isCancelling,
-    };
-  });
-  const hasEnded = rows.length < nameOf.size && (await endLater(ground, nameOf, rows));
+  const again = await openAgain(ground, raw);
+  const jobs: ClaimedJob[] = [];
+  const others: Raw[] = [];
+  for (const one of raw) {
+    const job = toClaimed(ground, one, one.row ?? again.get(one.claim.id));
+    if (job === undefined) others.push(one);
+    else jobs.push(job);
+  }
+  const hasEnded = others.length > 0 && (await endLater(ground, others));
   return {
     jobs: jobs.toSorted(byTurn),
     // What was in the way is away now.
@@ -147,52 +142,97 @@ export async function describe(ground: Ground, taken: Taken): Promise<Claimed> {
   };
 }
 
+/** Undefined where it is not to be run. */
+function toClaimed(
+  ground: Ground,
+  { name, claim }: Raw,
+  row: ClaimedRow | undefined,
+): ClaimedJob | undefined {
+  const { id, data } = claim;
+  if (!isOurs(data) || row?.isLive === false) return undefined;
+  const { key = null, schedule = null, steps = null } = row ?? {};
+  const isGrouped = data.concurrencyKey !== undefined;
+  ground.claimed.set(id, { name, hasKey: key !== null, isGrouped, isPlain: row === undefined });
+  const token = claim.retryCount + 1;
+  return {
+    id,
+    token,
+    name,
+    input: data.input,
+    ...(key === null ? {} : { key: fromText(key) }),
+    priority: data.priority ?? 0,
+    createdAt: timeOf(id),
+    attempt: token,
+    failures: row?.failures ?? 0,
+    steps: (steps ?? []).map((step) => ({ ...step, name: fromText(step.name) })),
+    ...(schedule === null ? {} : { schedule: JSON.parse(schedule) as StoredSchedule }),
+    isCancelling: row?.isCancelling ?? false,
+  };
+}
+
+/** What was claimed before and has no row, somebody else's supervisor has queued again: now there is more to say. */
+async function openAgain(ground: Ground, raw: readonly Raw[]): Promise<ReadonlyMap<string, ClaimedRow>> {
+  const { schema, queues, database } = ground;
+  const again = raw.filter(
+    ({ claim: { retryCount, data }, row }) => retryCount > 0 && row === null && isOurs(data),
+  );
+  if (again.length === 0) return new Map();
+  const ids = again.map(({ claim }) => claim.id);
+  const rows = await database.transaction(async (tx) => {
+    addRows(tx, ground, [...new Set(again.map(({ name }) => queues.of(name)))], ids);
+    return tx.query<ClaimedRow>(
+      `SELECT ${told(schema)} FROM ${schema}.holdfast_job r WHERE r.id = ANY($1::uuid[])`,
+      [ids],
+    );
+  });
+  return new Map(rows.map((row) => [row.id, row]));
+}
+
 /** Ids sort as the jobs were enqueued. */
 function byTurn(a: ClaimedJob, b: ClaimedJob): number {
   return b.priority - a.priority || (a.id < b.id ? -1 : 1);
 }
 
 /** What was claimed is told even where this fails: what is left then, lapses, and is mended. */
-async function endLater(
-  ground: Ground,
-  nameOf: ReadonlyMap<string, string>,
-  rows: readonly ClaimedRow[],
-): Promise<boolean> {
+async function endLater(ground: Ground, others: readonly Raw[]): Promise<boolean> {
   try {
-    return await ground.database.transaction((tx) => endOthers(tx, ground, nameOf, rows));
+    return await ground.database.transaction((tx) => endOthers(tx, ground, others));
   } catch {
     return false;
   }
 }
 
 /** What pg-boss has given though its time is over: it fails. */
-async function endOthers(
-  tx: Transaction,
-  ground: Ground,
-  nameOf: ReadonlyMap<string, string>,
-  taken: readonly { readonly id: string }[],
-): Promise<boolean> {
+async function endOthers(tx: Transaction, ground: Ground, others: readonly Raw[]): Promise<boolean> {
   const { schema, queues } = ground;
-  const rest = new Map(nameOf);
-  for (const { id } of taken) rest.delete(id);
-  const ids = [...rest.keys()];
+  const ids = others.map(({ claim }) => claim.id);
   const expired = await tx.query<Row & { id: string; expiresAt: number }>(
-    `SELECT id, expires_at AS "expiresAt" FROM ${schema}.holdfast_job
-     WHERE id = ANY($1::uuid[]) AND ended IS NULL`,
+    `SELECT id, expires_at AS "expiresAt" FROM ${schema}.holdfast_job WHERE id = ANY($1::uuid[])`,
     [ids],
   );
   const errors = expired.map(({ id, expiresAt }) => ({ id, error: JSON.stringify(expiredInfo(expiresAt)) }));
-  const rows = await tx.query<Row & { id: string; name: string; key: string | null }>(
+  const rows = await tx.query<Row & { id: string; key: string | null }>(
     `UPDATE ${schema}.holdfast_job r
-     SET ended = 'failed', worker = NULL, ended_at = ${wallNow}, error = s.error, run_at = NULL, expiry = NULL, remove_at = ${wallNow} + keep_failed
+     SET ended = 'failed', worker = NULL, error = s.error, run_at = NULL, expiry = NULL
      FROM json_to_recordset($1::text::json) AS s (id uuid, error text) WHERE r.id = s.id
-     RETURNING r.id, r.name, r.key`,
+     RETURNING r.id, r.key`,
     [JSON.stringify(errors)],
   );
-  dropKeys(tx, ground, rows);
-  // What the side tables do not know, somebody else has sent to this queue: it is not run, and not lost silently.
-  for (const [name, some] of grouped(ids, (id) => rest.get(id) as string))
-    await failForGood(tx, ground, queues.of(name), some);
+  const nameOf = new Map(others.map(({ name, claim }) => [claim.id, name]));
+  dropKeys(
+    tx,
+    ground,
+    rows.map((row) => ({ ...row, name: nameOf.get(row.id) as string })),
+  );
+  // What is not holdfast's, somebody else has sent to this queue: it is not run, and not lost silently.
+  for (const [name, some] of grouped(others, (one) => one.name))
+    await failForGood(
+      tx,
+      ground,
+      queues.of(name),
+      some.map(({ claim }) => claim.id),
+    );
+  planRemoval(tx, ground, [...new Set(others.map(({ name }) => queues.of(name)))], ids);
   return rows.length > 0;
 }
 

@@ -1,5 +1,6 @@
+import type { Database } from "./database.ts";
 import type { Boss } from "./driver.ts";
-import { digest } from "./text.ts";
+import { digest, toText } from "./text.ts";
 
 /** Out of pg-boss's reach: attempts are counted by holdfast, and what ends is ended by holdfast. */
 export const farRetryLimit = 1_000_000_000;
@@ -8,12 +9,16 @@ export const farSeconds = 2_147_483_647;
 
 /** The queues of pg-boss: one for each name of jobs, made when it is first used. */
 export class Queues {
+  readonly #database: Database;
+  readonly #schema: string;
   readonly #boss: Boss;
   readonly #leaseSeconds: number;
   readonly #names = new Map<string, string>();
   readonly #made = new Map<string, Promise<void>>();
 
-  constructor(boss: Boss, leaseSeconds: number) {
+  constructor(database: Database, schema: string, boss: Boss, leaseSeconds: number) {
+    this.#database = database;
+    this.#schema = schema;
     this.#boss = boss;
     this.#leaseSeconds = leaseSeconds;
   }
@@ -28,25 +33,40 @@ export class Queues {
     return queue;
   }
 
-  /** Resolves when pg-boss knows the queues of all these names. */
+  /** Resolves when pg-boss knows the queues of all these names, and whoever reads knows the names of these queues. */
   async make(names: Iterable<string>): Promise<void> {
     for (const name of names) {
       const queue = this.of(name);
       let made = this.#made.get(queue);
       if (made === undefined) {
-        made = this.#boss.createQueue(queue, {
-          retryLimit: farRetryLimit,
-          retryDelay: 0,
-          heartbeatSeconds: this.#leaseSeconds,
-          retentionSeconds: farSeconds,
-          deleteAfterSeconds: 0,
-          expireInSeconds: 24 * 60 * 60,
-        });
+        made = this.#make(name, queue);
         this.#made.set(queue, made);
         made.catch(() => this.#made.delete(queue));
       }
       await made;
     }
+  }
+
+  async #make(name: string, queue: string): Promise<void> {
+    await this.#boss.createQueue(queue, {
+      retryLimit: farRetryLimit,
+      retryDelay: 0,
+      heartbeatSeconds: this.#leaseSeconds,
+      retentionSeconds: farSeconds,
+      deleteAfterSeconds: 0,
+      expireInSeconds: 24 * 60 * 60,
+    });
+    // pg-boss takes no more than a day here, and each job that says more makes its insertion slower.
+    await this.#database.query(
+      `UPDATE ${this.#schema}.queue SET expire_seconds = $2, heartbeat_seconds = $3
+       WHERE name = $1 AND (expire_seconds, heartbeat_seconds) IS DISTINCT FROM ($2, $3)`,
+      [queue, farSeconds, this.#leaseSeconds],
+    );
+    await this.#database.query(
+      `INSERT INTO ${this.#schema}.holdfast_name AS n (name, queue) VALUES ($1, $2)
+       ON CONFLICT (name) DO UPDATE SET queue = excluded.queue WHERE n.queue IS NULL`,
+      [toText(name), queue],
+    );
   }
 }
 

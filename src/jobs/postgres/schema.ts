@@ -5,20 +5,13 @@ import type { Boss } from "./driver.ts";
 /** The version of the side tables; a change is a new entry in `migrations`. */
 const migrations: readonly ((schema: string) => string)[] = [
   (s) => `
+    -- Of jobs of which there is more to say than what they were enqueued with, and what pg-boss knows of all.
     CREATE TABLE ${s}.holdfast_job (
       id uuid PRIMARY KEY,
-      name text NOT NULL,
       queue text NOT NULL,
-      input text NOT NULL,
       key text,
-      concurrency_key text,
-      priority float8 NOT NULL,
-      max_lapses float8 NOT NULL,
-      keep_succeeded float8,
-      keep_failed float8,
       schedule text,
       schedule_name text,
-      created_at float8 NOT NULL,
       run_at float8,
       expires_at float8,
       -- expires_at, while it waits.
@@ -33,8 +26,6 @@ const migrations: readonly ((schema: string) => string)[] = [
       waits_for uuid,
       is_blocking boolean NOT NULL DEFAULT false,
       ended text,
-      ended_at float8,
-      remove_at float8,
       error text,
       result text,
       progress text
@@ -43,10 +34,14 @@ const migrations: readonly ((schema: string) => string)[] = [
     CREATE INDEX holdfast_job_schedule ON ${s}.holdfast_job (md5(schedule_name), id)
       WHERE schedule_name IS NOT NULL;
     CREATE INDEX holdfast_job_expiry ON ${s}.holdfast_job (expiry) WHERE expiry IS NOT NULL;
-    -- Of a kind that lets a row be written again in its place. No other index has what a claim or an end changes.
-    CREATE INDEX holdfast_job_remove ON ${s}.holdfast_job USING brin (remove_at)
-      WITH (pages_per_range = 32, autosummarize = on);
     CREATE INDEX holdfast_job_waits ON ${s}.holdfast_job (waits_for) WHERE waits_for IS NOT NULL;
+    -- Who has claimed jobs that have no row above: one for all that a claim has found.
+    CREATE TABLE ${s}.holdfast_claim (at timestamptz NOT NULL, queue text NOT NULL, worker text NOT NULL, ids uuid[] NOT NULL);
+    CREATE INDEX holdfast_claim_at ON ${s}.holdfast_claim (at);
+    -- When jobs that have ended are to be removed: one for all that end together, and are kept for as long.
+    CREATE TABLE ${s}.holdfast_removal (
+      number bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, at float8 NOT NULL, queue text NOT NULL, ids uuid[] NOT NULL);
+    CREATE INDEX holdfast_removal_at ON ${s}.holdfast_removal (at);
     CREATE TABLE ${s}.holdfast_key (hash text PRIMARY KEY, id uuid NOT NULL);
     CREATE TABLE ${s}.holdfast_step (
       id uuid NOT NULL,
@@ -60,6 +55,7 @@ const migrations: readonly ((schema: string) => string)[] = [
     CREATE TABLE ${s}.holdfast_log (id uuid PRIMARY KEY, lines text[] NOT NULL);
     CREATE TABLE ${s}.holdfast_name (
       name text PRIMARY KEY,
+      queue text,
       is_paused boolean NOT NULL DEFAULT false,
       per_keys int[] NOT NULL DEFAULT '{}'
     );

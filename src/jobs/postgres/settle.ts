@@ -1,8 +1,9 @@
 import type { NewJob, Settlement } from "../engine.ts";
 import { store } from "./enqueue.ts";
-import { finish, succeedAll, type Finish } from "./finish.ts";
+import { finish, type Finish } from "./finish.ts";
 import { namesOf, type Ground } from "./ground.ts";
 import { leaseKey, linesOf } from "./leases.ts";
+import { succeedAll, type Success } from "./succeed.ts";
 import { isId } from "./text.ts";
 import { isRefusal } from "./trouble.ts";
 
@@ -17,6 +18,8 @@ export interface Settled {
 
 /** Ends attempts, all in one transaction. */
 export async function settle(ground: Ground, settlements: readonly Settlement[]): Promise<Settled> {
+  const quick = await settleAtOnce(ground, settlements);
+  if (quick !== undefined) return quick;
   // A lease is settled once; where it is asked for twice, the first counts.
   const first = new Map<string, Settlement>();
   for (const settlement of settlements)
@@ -24,9 +27,6 @@ export async function settle(ground: Ground, settlements: readonly Settlement[])
   const unique = [...first.values()];
   const names = await namesOf(ground, unique);
   await ground.queues.make(new Set(unique.flatMap(({ next }) => (next === undefined ? [] : [next.name]))));
-  const quick = await settleAtOnce(ground, unique);
-  if (quick !== undefined)
-    return { ...quick, written: settlements.map((one) => first.get(leaseKey(one)) === one) };
   const finished = await ground.database.transaction(async (tx) => {
     const done = await finish(tx, ground, unique.map(toFinish), new Set(names.values()));
     const written = done.map((one) => first.get(leaseKey(one)) as Settlement);
@@ -53,27 +53,34 @@ export async function settle(ground: Ground, settlements: readonly Settlement[])
 async function settleAtOnce(
   ground: Ground,
   settlements: readonly Settlement[],
-): Promise<Omit<Settled, "written"> | undefined> {
-  const all: (Finish & { name: string })[] = [];
+): Promise<Settled | undefined> {
+  const all: Success[] = [];
+  const ids = new Set<string>();
   for (const settlement of settlements) {
-    const known = ground.claimed.get(settlement.id);
-    if (settlement.end !== "succeeded" || settlement.next !== undefined || known?.hasKey !== false)
+    const { id, end, next } = settlement;
+    const holding = ground.claimed.get(id);
+    if (end !== "succeeded" || next !== undefined || holding?.hasKey !== false || ids.has(id))
       return undefined;
-    all.push({ ...toFinish(settlement), name: known.name });
+    ids.add(id);
+    all.push({ settlement, holding });
   }
   if (all.length === 0) return undefined;
   try {
-    const { done } = await ground.database.transaction(async (tx) => {
+    await ground.database.transaction(async (tx) => {
       const logs = settlements.filter(({ log = [] }) => log.length > 0);
       if (logs.length > 0) tx.send(...linesOf(ground, logs));
-      return succeedAll(tx, ground, all);
+      await succeedAll(tx, ground, all);
     });
-    for (const { id } of all) ground.claimed.delete(id);
-    return { hasEnded: true, hasQueued: (await done).some(({ isFreeing }) => isFreeing) };
   } catch (error) {
     if (!isRefusal(error instanceof Error ? error.cause : undefined)) throw error;
     return undefined;
   }
+  for (const id of ids) ground.claimed.delete(id);
+  return {
+    written: settlements.map(() => true),
+    hasEnded: true,
+    hasQueued: all.some(({ holding }) => holding.isGrouped),
+  };
 }
 
 function toFinish({ id, token, end, result, error, runAt, awaiting, progress }: Settlement): Finish {

@@ -9,6 +9,9 @@ const apart = 25;
 const firstPause = 100;
 const longestPause = 5_000;
 
+/** What time it was in the database, in ms since the epoch, at a moment between two of the clock that does not jump. */
+type OnTime = (ms: number, asked: number, answered: number) => void;
+
 /**
  * Hears what other openings say, on a connection of its own, and says what is not worth a place in a transaction.
  * A connection that was lost is made again, and what may have been missed is asked for: after that, and every five
@@ -20,6 +23,7 @@ export class Signals {
   readonly #voice: string;
   readonly #context: EngineContext;
   #client: PgClient | undefined;
+  #onTime: OnTime = () => undefined;
   #isClosed = false;
   /** Told once for each trouble. */
   #isTroubled = false;
@@ -36,8 +40,9 @@ export class Signals {
     this.#context = context;
   }
 
-  /** Rejects where it cannot be heard from the start. */
-  async start(): Promise<void> {
+  /** Rejects where it cannot be heard from the start. Tells what time it is in the database, now and from time to time. */
+  async start(onTime: OnTime): Promise<void> {
+    this.#onTime = onTime;
     await this.#connect();
     this.#later(longest, () => this.#check());
   }
@@ -89,7 +94,7 @@ export class Signals {
   }
 
   /** One statement at a time: a pool that was given may not know of more. */
-  #ask(client: PgClient, text: string, values?: unknown[]): Promise<unknown> {
+  #ask(client: PgClient, text: string, values?: unknown[]): Promise<{ rows: unknown[] }> {
     const answer = this.#last.then(() => client.query(text, values));
     this.#last = answer.catch(() => undefined);
     return answer;
@@ -103,6 +108,7 @@ export class Signals {
     this.#client = client;
     try {
       await this.#ask(client, `LISTEN "${this.#channel}"`);
+      await this.#askTime(client);
     } catch (error) {
       this.#drop(true);
       throw error;
@@ -154,13 +160,21 @@ export class Signals {
       true,
     );
     try {
-      await this.#ask(client, "SELECT 1");
+      await this.#askTime(client);
       this.#isTroubled = false;
     } catch (error) {
       if (this.#client === client) this.#lost(error);
     } finally {
       stop();
     }
+  }
+
+  async #askTime(client: PgClient): Promise<void> {
+    const { clock } = this.#context;
+    const asked = clock.now();
+    const { rows } = await this.#ask(client, "SELECT extract(epoch FROM clock_timestamp())::float8 AS time");
+    const [row] = rows as { time: number }[];
+    if (row !== undefined) this.#onTime(row.time * 1000, asked, clock.now());
   }
 
   #wakeAll(): void {

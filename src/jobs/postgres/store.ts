@@ -17,7 +17,7 @@ import type { JobPage, JobQuery, JobRecord, JobState, JobStats } from "../record
 import { Alarm } from "./alarm.ts";
 import { Batches } from "./batches.ts";
 import { claimJobs } from "./claim.ts";
-import { cancelJob, removeJob, retryJob, setPaused, sweepJobs } from "./control.ts";
+import { cancelJob, removeJob, retryJob, setPaused } from "./control.ts";
 import { store } from "./enqueue.ts";
 import { storeWith } from "./foreign.ts";
 import type { Ground } from "./ground.ts";
@@ -26,6 +26,7 @@ import { mend } from "./mend.ts";
 import { countJobs, endedOf, getJob, listJobs } from "./reads.ts";
 import { settle } from "./settle.ts";
 import type { Signals } from "./signals.ts";
+import { sweepJobs } from "./sweep.ts";
 
 /** How often the leases of others are looked at, at most, however often claims come. */
 const mendEvery = 250;
@@ -67,17 +68,15 @@ export class PostgresStore implements JobStore {
       const names = request.names.map(({ name }) => name);
       await this.#ground.queues.make(names);
       if (names.length === 0) return { jobs: [] };
-      // At the same time: mostly there is nothing to mend, and what there is has waited for a lease's end already.
-      const mending = this.#mend(names).catch((error: unknown) => {
-        this.#signals.trouble(error);
-        return false;
-      });
-      let answer = request.limit <= 0 ? { jobs: [] } : await this.#claim(request);
-      if (answer.jobs.length < request.limit) {
-        if (await mending) answer = await this.#claimMore(request, answer);
-        this.#alarm.ask(names);
+      const answer = request.limit <= 0 ? { jobs: [] } : await this.#claim(request);
+      // Behind the claim, so as not to be in its way: mostly there is nothing to mend.
+      const mending = this.#mend(names);
+      if (answer.jobs.length >= request.limit) {
+        this.#track(mending);
+        return answer;
       }
-      return answer;
+      this.#alarm.ask(names);
+      return (await mending) ? this.#claimMore(request, answer) : answer;
     });
   }
 
@@ -164,10 +163,14 @@ export class PostgresStore implements JobStore {
     if (this.#closing !== undefined)
       return Promise.reject(new EngineError("HF_ENGINE_CLOSED", this.#ground.name, "it was closed"));
     const answer = operation();
-    this.#underWay.add(answer);
-    const forget = (): void => void this.#underWay.delete(answer);
-    answer.then(forget, forget);
+    this.#track(answer);
     return answer;
+  }
+
+  #track(work: Promise<unknown>): void {
+    this.#underWay.add(work);
+    const forget = (): void => void this.#underWay.delete(work);
+    work.then(forget, forget);
   }
 
   async #claim(request: ClaimRequest): Promise<ClaimAnswer> {
@@ -197,11 +200,16 @@ export class PostgresStore implements JobStore {
     const now = this.#ground.context.clock.now();
     if (now - this.#mendedAt < mendEvery) return false;
     this.#mendedAt = now;
-    const mended = await mend(this.#ground, names);
-    if (mended?.hasEnded === true) this.#hasEnded();
-    // There may be more than this one has room for.
-    if (mended !== undefined) this.#signals.say("jobs");
-    return mended !== undefined;
+    try {
+      const mended = await mend(this.#ground, names);
+      if (mended?.hasEnded === true) this.#hasEnded();
+      // There may be more than this one has room for.
+      if (mended !== undefined) this.#signals.say("jobs");
+      return mended !== undefined;
+    } catch (error) {
+      this.#signals.trouble(error);
+      return false;
+    }
   }
 
   async #enqueueAll(all: readonly (readonly NewJob[])[]): Promise<readonly (readonly Enqueued[])[]> {

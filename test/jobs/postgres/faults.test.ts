@@ -243,6 +243,84 @@ describe.skipIf(shared === "")("a store", () => {
     await store.close();
   });
 
+  test("has no row of its own for a job of which there is nothing to say, and one for each of the others", async () => {
+    const schema = schemaOf();
+    const store = await open(schema);
+    await store.enqueue([job, job, job, job]);
+    const { jobs } = await store.claim({ limit: 4, names });
+    const [plain, saying, noting, logging] = jobs.map(({ id, token }) => ({ id, token }));
+    if (plain === undefined || saying === undefined || noting === undefined || logging === undefined)
+      throw new Error("not all were claimed");
+    const rows = async (table: string): Promise<unknown[]> =>
+      (await admin.query<{ id: string }>(`SELECT * FROM ${schema}.${table}`)).rows.map(({ id }) => id);
+    expect(await store.get(plain.id)).toMatchObject({ state: "running", worker: "w", attempt: 1 });
+    await store.note([{ ...noting, progress: { done: 1, total: 2, at: 3 } }]);
+    expect(await rows("holdfast_job")).toEqual([noting.id]);
+    const log = [{ at: 1, attempt: 1, text: "done" }];
+    const end = "succeeded" as const;
+    const all = [
+      { ...plain, end },
+      { ...saying, end, result: '"said"' },
+      { ...noting, end },
+      { ...logging, end, log },
+    ];
+    expect(await store.settle(all)).toEqual([true, true, true, true]);
+    expect(new Set(await rows("holdfast_job"))).toEqual(new Set([saying.id, noting.id]));
+    const attempts = [{ attempt: 1, worker: "w", end: "succeeded" }];
+    expect(await store.get(plain.id)).toMatchObject({ state: "succeeded", attempts });
+    expect(await store.get(saying.id)).toMatchObject({ state: "succeeded", attempts, result: "said" });
+    expect(await store.get(noting.id)).toMatchObject({ attempts, progress: { done: 1, total: 2 } });
+    expect(await store.get(logging.id)).toMatchObject({ state: "succeeded", attempts, log });
+    for (const { id } of all) {
+      const record = await store.get(id);
+      const [attempt] = record?.attempts ?? [];
+      expect(record?.startedAt).toBe(attempt?.startedAt);
+      expect(record?.endedAt).toBe(attempt?.endedAt);
+    }
+    // What claims have noted is dropped once nothing of them runs.
+    await store.enqueue([job]);
+    await store.claim({ limit: 1, names });
+    await admin.query(`UPDATE ${schema}.holdfast_claim SET at = at - interval '2 minutes'`);
+    await store.sweep(10);
+    expect(await rows("holdfast_claim")).toHaveLength(1);
+    await store.close();
+  });
+
+  test("tells a worker whose job was cancelled, though all that it has to say is that it has succeeded", async () => {
+    const schema = schemaOf();
+    const store = await open(schema);
+    const other = await open(schema);
+    await store.enqueue([job, job]);
+    const { jobs } = await store.claim({ limit: 2, names });
+    const [first, second] = jobs.map(({ id, token }) => ({ id, token, end: "succeeded" as const }));
+    if (first === undefined || second === undefined) throw new Error("not all were claimed");
+    expect(await other.cancel(first.id, { name: "Error", message: "enough" })).toBe("running");
+    expect(await store.renew([first, second])).toEqual(["cancel", "held"]);
+    expect(await store.settle([first, second])).toEqual([true, true]);
+    for (const { id } of [first, second])
+      expect(await store.get(id)).toMatchObject({ state: "succeeded", attempts: [{ end: "succeeded" }] });
+    await other.close();
+    await store.close();
+  });
+
+  test("does not run, list or count what somebody else has sent to its queue, and has pg-boss fail it", async () => {
+    const schema = schemaOf();
+    const store = await open(schema);
+    await store.enqueue([job]);
+    const boss = new PgBoss({ connectionString: shared, schema, supervise: false, schedule: false });
+    await boss.start();
+    const sent = (await boss.send("work", { input: "{}" })) ?? "";
+    const { jobs } = await store.claim({ limit: 10, names });
+    expect(jobs).toHaveLength(1);
+    expect(await boss.findJobs("work", { id: sent })).toMatchObject([{ state: "failed" }]);
+    expect(await store.get(sent)).toBeUndefined();
+    expect(await store.cancel(sent, { name: "Error", message: "?" })).toBeUndefined();
+    expect((await store.list({ limit: 10 })).jobs).toHaveLength(1);
+    expect(await store.stats()).toMatchObject({ queued: 0, running: 1, failed: 0 });
+    await boss.stop({ graceful: false });
+    await store.close();
+  });
+
   test("keeps names and keys of any characters and any length apart", async () => {
     const store = await open(schemaOf());
     const odd = [

@@ -1,8 +1,9 @@
 import { assert as holds, property, string } from "fast-check";
 import { expect, test } from "vitest";
 
+import type { Database } from "../../../src/jobs/postgres/database.ts";
 import type { Boss } from "../../../src/jobs/postgres/driver.ts";
-import { Ids } from "../../../src/jobs/postgres/ids.ts";
+import { Ids, timeOf } from "../../../src/jobs/postgres/ids.ts";
 import { Queues } from "../../../src/jobs/postgres/queues.ts";
 import { fromText, isId, toText } from "../../../src/jobs/postgres/text.ts";
 
@@ -22,7 +23,7 @@ test("any text comes back from what Postgres can hold", () => {
 });
 
 test("queues have names that pg-boss takes, and different ones for different jobs", () => {
-  const queues = new Queues({} as Boss, 10);
+  const queues = new Queues({} as Database, "holdfast", {} as Boss, 10);
   holds(
     property(anyText, anyText, (a, b) => {
       expect(queues.of(a)).toMatch(/^[\w.\-/]{1,200}$/);
@@ -56,4 +57,19 @@ test("ids grow, whatever the clock does, and are UUIDs of version 7", () => {
   }
   expect(before[14]).toBe("7");
   expect("89ab").toContain(before[19]);
+});
+
+test("ids tell when they were made, by the time of the database as it is known from its answers", () => {
+  let now = 500;
+  const ids = new Ids(() => now);
+  const madeAt = (): number => timeOf(ids.next());
+  ids.sync(10_000, 500, 500);
+  expect(madeAt()).toBe(10_000);
+  now = 1_500;
+  expect(madeAt()).toBe(11_000);
+  // An answer that was long on its way says little: it was so late somewhere between.
+  ids.sync(10_900, 1_200, 1_500);
+  expect(madeAt()).toBe(11_000);
+  ids.sync(12_500, 1_400, 1_500);
+  expect(madeAt()).toBe(12_500);
 });
