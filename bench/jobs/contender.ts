@@ -24,7 +24,7 @@ export interface Opened extends Closing {
   /** Runs stored jobs that do nothing. It may find that the store does not say that they have succeeded, and throws. */
   worker?(concurrency: number, count: number): Promise<Worker>;
   /** A worker with nothing to do. `onStart` is called when a job begins. */
-  listener(onStart: () => void): Promise<Listener>;
+  listener?(onStart: () => void): Promise<Listener>;
 }
 
 /** A queue of jobs, with the settings that are best for it. */

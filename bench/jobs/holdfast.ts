@@ -12,6 +12,8 @@ export interface Ground {
 }
 
 const NAME = "nothing";
+/** As with pg-boss, those that are waited for one by one are not in line with what the throughput has left behind. */
+const LISTENED = "listened";
 const input = {};
 
 /** A queue of holdfast's with all its defaults, on some engine. */
@@ -87,7 +89,7 @@ export async function worker(engine: Engine, concurrency: number, count: number)
 }
 
 async function listener(engine: Engine, onStart: () => void): Promise<Listener> {
-  const job = defineJob(NAME, { run: async () => onStart() });
+  const job = defineJob(LISTENED, { run: async () => onStart() });
   const { queue, close } = await open(engine, job, { work: true });
   return { add: () => queue.enqueue(job, input), close };
 }

@@ -97,6 +97,7 @@ export async function timeRun(worker: Working, jobs: number): Promise<Sample> {
 
 /** One at a time, from the call of enqueue to the start of the job in the same process. */
 async function latencies(opened: Opened, count: number, into: Samples | undefined): Promise<void> {
+  if (opened.listener === undefined) return;
   let start = (): void => undefined;
   const listener = await opened.listener(() => start());
   const found: number[] = [];

@@ -77,7 +77,9 @@ function printLatency(all: ReadonlyMap<string, Found>): void {
   printTable(
     "(b) from enqueue to the start, one at a time",
     [`ms, ${effort.rounds} × ${effort.samples}`, "p50", "p99"],
-    [...all].map(([name, { latency }]) => [name, figure(latency?.p50), figure(latency?.p99)]),
+    [...all].flatMap(([name, { latency }]) =>
+      latency === undefined ? [] : [[name, figure(latency.p50), figure(latency.p99)]],
+    ),
   );
 }
 
