@@ -2,7 +2,7 @@ import type { Row, Transaction } from "./database.ts";
 import { transactionNow, type Ground } from "./ground.ts";
 import { removeAt } from "./rows.ts";
 
-/** How many plans of removals are looked at together, and how many notes of claims are dropped in one sweep. */
+/** How many plans of removals are looked at together, and how many notes of claims. */
 const some = 200;
 const manyClaims = 20_000;
 
@@ -15,14 +15,7 @@ interface Removal extends Row {
 /** Removes jobs that were kept for long enough, and what was noted of claims of which nothing runs any more. */
 export async function sweepJobs(ground: Ground, limit: number): Promise<number> {
   const { database, schema } = ground;
-  await database.query(
-    `DELETE FROM ${schema}.holdfast_claim WHERE ctid = ANY(ARRAY(
-       SELECT c.ctid FROM ${schema}.holdfast_claim c
-       WHERE c.at < now() - interval '1 minute' AND NOT EXISTS (
-         SELECT 1 FROM ${schema}.job j WHERE j.name = c.queue AND j.id = ANY(c.ids) AND j.state IN ('retry', 'active'))
-       LIMIT $1))`,
-    [manyClaims],
-  );
+  while ((await dropClaims(ground)) === manyClaims);
   return database.transaction(async (tx) => {
     let count = 0;
     for (;;) {
@@ -35,6 +28,22 @@ export async function sweepJobs(ground: Ground, limit: number): Promise<number> 
       count += await remove(tx, ground, removals, limit - count);
     }
   });
+}
+
+/** Those of the last minute are left alone, of which most still run. */
+async function dropClaims({ database, schema }: Ground): Promise<number> {
+  const [row] = await database.query<Row & { count: number }>(
+    `WITH dropped AS (
+       DELETE FROM ${schema}.holdfast_claim WHERE ctid = ANY(ARRAY(
+         SELECT c.ctid FROM ${schema}.holdfast_claim c
+         WHERE c.at < now() - interval '1 minute' AND NOT EXISTS (
+           SELECT 1 FROM ${schema}.job j WHERE j.name = c.queue AND j.id = ANY(c.ids) AND j.state IN ('retry', 'active'))
+         LIMIT $1))
+       RETURNING 1)
+     SELECT count(*)::int AS count FROM dropped`,
+    [manyClaims],
+  );
+  return row?.count ?? 0;
 }
 
 /** Those of the jobs that are due: another end may have followed since. What is more than `most` stays planned. */
