@@ -1,4 +1,4 @@
-import type { BossExecutor, PgClient, PgPool, PgPreparing, PgQueryable } from "./driver.ts";
+import type { BossExecutor, PgClient, PgPool, PgPreparing, PgQueryable, PgTypes } from "./driver.ts";
 import { digest } from "./text.ts";
 import { isCollision, toEngineError } from "./trouble.ts";
 
@@ -42,11 +42,12 @@ export class Transaction {
 
   /**
    * Calls pg-boss with this transaction as its database. Resolves when its statement is under way. `within` may make it
-   * a part of a greater one.
+   * a part of a greater one; with `types`, where it is prepared, its answer is read in another way.
    */
   async issue<T>(
     call: (options: { db: BossExecutor }) => Promise<T>,
     within: Within = asItIs,
+    types?: PgTypes,
   ): Promise<{ readonly done: Promise<T> }> {
     const done = await new Promise<{ call: Promise<T> }>((resolve) => {
       const under = { call: undefined as unknown as Promise<T> };
@@ -54,7 +55,7 @@ export class Transaction {
       under.call = call({
         db: {
           executeSql: (text, values = []) => {
-            const answer = this.#runAgain(...within(text, values));
+            const answer = this.#runAgain(...within(text, values), types);
             told();
             return answer;
           },
@@ -95,11 +96,11 @@ export class Transaction {
     return answer;
   }
 
-  #runAgain(text: string, values: unknown[]): Promise<{ rows: unknown[] }> {
+  #runAgain(text: string, values: unknown[], types?: PgTypes): Promise<{ rows: unknown[] }> {
     const name = this.#isPipelined ? nameOf(text) : undefined;
     if (name === undefined) return this.#run(text, values);
     this.#hold();
-    return (this.#client as unknown as PgPreparing).query({ name, text, values });
+    return (this.#client as unknown as PgPreparing).query({ name, text, values, types });
   }
 
   /** What is issued in one turn is written at once: each write to a socket costs more than what is in it. */

@@ -12,12 +12,18 @@ export interface PgQueryable {
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
 }
 
+/** How `pg` is to read an answer. */
+export interface PgTypes {
+  getTypeParser(): (text: string) => unknown;
+}
+
 /** A client that pipelines is one of `pg`, which prepares a statement that has a name. */
 export interface PgPreparing {
   query(statement: {
     readonly name: string;
     readonly text: string;
     readonly values: unknown[];
+    readonly types: PgTypes | undefined;
   }): Promise<{ rows: unknown[] }>;
 }
 

@@ -1,5 +1,6 @@
 import type { Settlement } from "../engine.ts";
 import type { Transaction } from "./database.ts";
+import type { PgTypes } from "./driver.ts";
 import { attemptOf, longer } from "./finish.ts";
 import { grouped, leaseRuns, toMs, type Ground, type Holding } from "./ground.ts";
 import { removeAt } from "./rows.ts";
@@ -11,6 +12,9 @@ export interface Success {
   readonly holding: Holding;
 }
 
+/** pg-boss answers with every id, which is not looked at, and takes long to parse. */
+const unread: PgTypes = { getTypeParser: () => (text) => text };
+
 /**
  * Ends attempts that have all succeeded, of jobs without keys. That is told to pg-boss, and mostly it is all there is to
  * say. Where one may not be ended, so may none, and a division by zero takes all back: then they are looked at first.
@@ -20,7 +24,7 @@ export async function succeedAll(tx: Transaction, ground: Ground, all: readonly 
   for (const [name, some] of grouped(all, ({ holding }) => holding.name)) {
     const attempts = some.map(({ settlement: { id, token } }) => ({ id, retryCount: token - 1 }));
     const output = { worker: toText(context.worker) };
-    await tx.issue((options) => boss.complete(queues.of(name), attempts, output, options));
+    await tx.issue((options) => boss.complete(queues.of(name), attempts, output, options), undefined, unread);
   }
   const told = all.flatMap(({ settlement: { id, result, progress }, holding }) =>
     holding.isPlain && result === undefined && progress === undefined
