@@ -5,7 +5,7 @@ import { digest, toText } from "./text.ts";
 /** Out of pg-boss's reach: attempts are counted by holdfast, and what ends is ended by holdfast. */
 export const farRetryLimit = 1_000_000_000;
 /** The longest that an `int` of seconds takes, some 68 years. */
-export const farSeconds = 2_147_483_647;
+const farSeconds = 2_147_483_647;
 
 /** The queues of pg-boss: one for each name of jobs, made when it is first used. */
 export class Queues {
