@@ -105,7 +105,7 @@ export class Transaction {
 
   /** What is issued in one turn is written at once: each write to a socket costs more than what is in it. */
   #hold(): void {
-    const stream = this.#client.connection?.stream;
+    const { stream } = (this.#client as unknown as PgPreparing).connection ?? {};
     if (this.#isHeld || stream?.cork === undefined) return;
     this.#isHeld = true;
     stream.cork();

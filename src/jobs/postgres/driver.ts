@@ -6,8 +6,6 @@ import { EngineError } from "../errors.ts";
 export interface PgQueryable {
   /** It takes statements before those ahead of them are answered. */
   readonly pipeline?: boolean;
-  /** Of a client of `pg`: where it writes to. */
-  readonly connection?: { readonly stream?: { cork?(): void; uncork?(): void } };
   /** Runs a statement. */
   query(text: string, values?: unknown[]): Promise<{ rows: unknown[] }>;
 }
@@ -25,6 +23,8 @@ export interface PgPreparing {
     readonly values: unknown[];
     readonly types: PgTypes | undefined;
   }): Promise<{ rows: unknown[] }>;
+  /** Where it writes to. */
+  readonly connection?: { readonly stream?: { cork?(): void; uncork?(): void } };
 }
 
 /** The part of a pool's client that is used. */
