@@ -6,13 +6,14 @@ import { namesOf, say, type Ground } from "./ground.ts";
 import { keyHash } from "./keys.ts";
 import { farRetryLimit } from "./queues.ts";
 import { addRows, lockJobs } from "./rows.ts";
+import { states } from "./stored.ts";
 import { forget } from "./sweep.ts";
 import { fromText, isId, toText } from "./text.ts";
 
 interface LockedRow extends Row {
   readonly id: string;
   readonly key: string | null;
-  readonly state: "created" | "retry" | "active" | "completed" | "cancelled" | "failed";
+  readonly state: keyof typeof states;
 }
 
 type Locked = LockedRow & { readonly name: string };
@@ -38,9 +39,6 @@ async function lock(
   return row && { ...row, name };
 }
 
-/** What pg-boss calls the ends of jobs. */
-const ends = { completed: "succeeded", cancelled: "cancelled", failed: "failed" } as const;
-
 /** Asks a job to stop. */
 export async function cancelJob(
   ground: Ground,
@@ -51,10 +49,10 @@ export async function cancelJob(
   return ground.database.transaction(async (tx) => {
     const job = await lock(tx, ground, id, true);
     if (job === undefined) return undefined;
-    const { state } = job;
-    if (state === "completed" || state === "cancelled" || state === "failed") return ends[state];
+    const state = states[job.state];
+    if (state !== "queued" && state !== "running") return state;
     const error = JSON.stringify(reason);
-    if (state === "active") {
+    if (state === "running") {
       await tx.query(
         `UPDATE ${ground.schema}.holdfast_job SET cancelling = COALESCE(cancelling, $2) WHERE id = $1`,
         [id, error],
@@ -112,7 +110,8 @@ export async function removeJob(ground: Ground, id: string): Promise<boolean | u
   return ground.database.transaction(async (tx) => {
     const job = await lock(tx, ground, id, false);
     if (job === undefined) return undefined;
-    if (job.state === "created" || job.state === "retry" || job.state === "active") return false;
+    const state = states[job.state];
+    if (state === "queued" || state === "running") return false;
     await forget(tx, ground, queues.of(job.name), [id]);
     return true;
   });

@@ -1,7 +1,8 @@
 import type { Settlement } from "../engine.ts";
+import { attemptOf, longer } from "./attempts.ts";
 import type { Row, Transaction } from "./database.ts";
 import { failForGood } from "./end-queued.ts";
-import { grouped, leaseRuns, transactionNow, type Ground } from "./ground.ts";
+import { grouped, leaseRuns, type Ground } from "./ground.ts";
 import { dropKeys } from "./keys.ts";
 import { addRows, planRemoval } from "./rows.ts";
 import { lapsesOfRow } from "./stored.ts";
@@ -39,9 +40,6 @@ interface FinishedRow extends Row {
   readonly isBlocking: boolean;
   readonly isGrouped: boolean;
 }
-
-/** How many attempts are kept. */
-const keptAttempts = 50;
 
 /** What the job ends as; null where it is queued again. What was asked to stop is not. */
 const endOf = `CASE
@@ -93,17 +91,6 @@ export async function finish(
     ended: ended ?? undefined,
     isFreeing: isGrouped || (ended !== null && isBlocking),
   }));
-}
-
-/** The newest attempts of a job, with one that ends. */
-export function longer(attempts: string, last: string): string {
-  return `(${attempts} || ${last})[greatest(1, cardinality(${attempts}) - ${keptAttempts - 2}):]`;
-}
-
-/** An attempt as JSON, which ends now; `tail` is how it goes on. */
-export function attemptOf(token: string, worker: string, startedAt: string, tail: string): string {
-  return `('{"attempt":' || ${token} || ',"worker":' || to_json(${worker}) || ',"startedAt":' || (${startedAt})::bigint ||
-    ',"endedAt":' || (${transactionNow})::bigint || ${tail})`;
 }
 
 /** What ends attempts: which are given in $1, their queues and ids in $2 and $3. */

@@ -1,6 +1,7 @@
 import { given } from "../../core/given.ts";
 import type { ClaimedJob, StoredSchedule, StoredStep } from "../engine.ts";
 import { expiredInfo } from "../errors.ts";
+import { attemptOf, lapsedTail } from "./attempts.ts";
 import type { Row, Transaction, Within } from "./database.ts";
 import type { BossClaim } from "./driver.ts";
 import { failForGood } from "./end-queued.ts";
@@ -63,9 +64,8 @@ const noteAll = (schema: string, worker: string): string => `
       started_at = CASE WHEN ${isLive} THEN ${transactionNow} ELSE r.started_at END,
       run_at = NULL, expiry = NULL,
       lapses = CASE WHEN r.worker IS NULL THEN r.lapses ELSE r.lapses + 1 END,
-      attempts = CASE WHEN r.worker IS NULL THEN r.attempts ELSE r.attempts || (
-        '{"attempt":' || r.token || ',"worker":' || to_json(r.worker) || ',"startedAt":' || r.started_at::bigint ||
-        ',"endedAt":' || ${transactionNow}::bigint || ',"end":"lapsed"}') END
+      attempts = CASE WHEN r.worker IS NULL THEN r.attempts ELSE
+        r.attempts || ${attemptOf("r.token", "r.worker", "r.started_at", lapsedTail)} END
     FROM c WHERE r.id = c.id AND r.id = ANY(ARRAY(SELECT id FROM c))
     RETURNING ${told(schema)}
   ), noted AS (

@@ -7,25 +7,14 @@ import type {
   JobPage,
   JobQuery,
   JobRecord,
-  JobState,
   JobStats,
   JobSummary,
 } from "../record.ts";
 import type { Row } from "./database.ts";
 import { toMs, type Ground } from "./ground.ts";
 import { timeOf, timeOfRow } from "./ids.ts";
-import { isOursRow, type StoredJob } from "./stored.ts";
+import { isOursRow, states, type StoredJob } from "./stored.ts";
 import { fromText, isId, toText } from "./text.ts";
-
-/** What pg-boss calls the states of jobs. */
-const states = {
-  created: "queued",
-  retry: "queued",
-  active: "running",
-  completed: "succeeded",
-  cancelled: "cancelled",
-  failed: "failed",
-} as const satisfies Record<string, JobState>;
 
 /** What pg-boss knows of a job, and what its row of holdfast's says, where it has one. */
 interface JobRow extends Row {
@@ -166,16 +155,16 @@ export async function listJobs(
     const those = Object.entries(states).flatMap(([theirs, ours]) => (ours === state ? [`'${theirs}'`] : []));
     conditions.push(`j.state IN (${those.join(", ")})`);
   }
-  const newest = `WHERE ${conditions.join(" AND ")} ORDER BY j.id DESC LIMIT $1`;
+  const newest = `${conditions.join(" AND ")} ORDER BY j.id DESC LIMIT $1`;
   const isOfRows = key !== undefined || schedule !== undefined;
   const rows = await database.query<JobRow>(
     isOfRows
       ? `SELECT ${columns(schema)} FROM ${schema}.holdfast_job r JOIN ${schema}.job j ON j.name = r.queue AND j.id = r.id
-           JOIN ${schema}.holdfast_name n ON n.queue = r.queue ${newest}`
+           JOIN ${schema}.holdfast_name n ON n.queue = r.queue WHERE ${newest}`
       : // The newest of each queue first: an index has their order, and one of all queues there is not.
         `SELECT ${columns(schema)} FROM ${schema}.holdfast_name n
            CROSS JOIN LATERAL (SELECT * FROM ${schema}.job j WHERE j.name = n.queue
-             AND ${newest.slice("WHERE ".length)}) j
+             AND ${newest}) j
            LEFT JOIN ${schema}.holdfast_job r ON r.id = j.id ORDER BY j.id DESC LIMIT $1`,
     values,
   );

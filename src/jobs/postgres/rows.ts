@@ -1,5 +1,6 @@
+import { attemptOf, lapsedTail } from "./attempts.ts";
 import type { Transaction } from "./database.ts";
-import { toMs, transactionNow, type Ground } from "./ground.ts";
+import { toMs, type Ground } from "./ground.ts";
 import { isOursRow, keepOfRow } from "./stored.ts";
 
 /** Locks jobs. Whoever changes a row of holdfast's locks pg-boss's of the same job first. */
@@ -44,8 +45,7 @@ export function addRows(
        ${toMs("j.started_on")},
        CASE WHEN ${isFirst} THEN 0 ELSE (SELECT count(*) ${lapsed}) END,
        CASE WHEN ${isFirst} THEN '{}' ELSE ARRAY(
-         SELECT '{"attempt":' || row_number() OVER (ORDER BY c.at) || ',"worker":' || to_json(c.worker) ||
-           ',"startedAt":' || ${toMs("c.at")}::bigint || ',"endedAt":' || ${transactionNow}::bigint || ',"end":"lapsed"}'
+         SELECT ${attemptOf("row_number() OVER (ORDER BY c.at)", "c.worker", toMs("c.at"), lapsedTail)}
          ${lapsed} ORDER BY c.at) END
      FROM ${schema}.job j
      WHERE j.name = ANY($1::text[]) AND j.id = ANY($2::uuid[]) AND j.state ${isEnding ? "<=" : "="} 'active' AND ${isOursRow}

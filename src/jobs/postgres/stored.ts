@@ -1,4 +1,5 @@
 import type { NewJob } from "../engine.ts";
+import type { JobState } from "../record.ts";
 import { toText } from "./text.ts";
 
 /** What a job was enqueued with, and what never changes: pg-boss's `data` of it. */
@@ -57,3 +58,13 @@ export const lapsesOfRow = `COALESCE((j.data ->> 'lapses')::float8, ${usual.laps
 export const keepOfRow = `
   CASE WHEN j.data -> 'keep' IS NOT NULL THEN (j.data -> 'keep' ->> (CASE WHEN j.state = 'completed' THEN 0 ELSE 1 END))::float8
     WHEN j.state = 'completed' THEN ${usual.succeeded} ELSE ${usual.failed} END`;
+
+/** What pg-boss calls the states of jobs. */
+export const states = {
+  created: "queued",
+  retry: "queued",
+  active: "running",
+  completed: "succeeded",
+  cancelled: "cancelled",
+  failed: "failed",
+} as const satisfies Record<string, JobState>;

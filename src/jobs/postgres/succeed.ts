@@ -1,7 +1,7 @@
 import type { Settlement } from "../engine.ts";
+import { attemptOf, longer } from "./attempts.ts";
 import type { Transaction } from "./database.ts";
 import type { PgTypes } from "./driver.ts";
-import { attemptOf, longer } from "./finish.ts";
 import { grouped, leaseRuns, toMs, type Ground, type Holding } from "./ground.ts";
 import { removeAt } from "./rows.ts";
 import { toText } from "./text.ts";

@@ -18,15 +18,16 @@ export async function sweepJobs(ground: Ground, limit: number): Promise<number> 
   while ((await dropClaims(ground)) === manyClaims);
   return database.transaction(async (tx) => {
     let count = 0;
-    for (;;) {
+    while (count < limit) {
       const removals = await tx.query<Removal>(
         `SELECT number, queue, ids FROM ${schema}.holdfast_removal WHERE at <= ${transactionNow}
          ORDER BY at LIMIT $1 FOR UPDATE SKIP LOCKED`,
-        [count < limit ? some : 0],
+        [some],
       );
-      if (removals.length === 0) return count;
+      if (removals.length === 0) break;
       count += await remove(tx, ground, removals, limit - count);
     }
+    return count;
   });
 }
 
