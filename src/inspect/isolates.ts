@@ -54,16 +54,21 @@ export class Isolates {
   }
 
   /**
-   * Whether an isolate belongs to the main thread: it keeps the bound that the stack must not grow over, and that is
-   * an address on the stack of its thread. The kernel has set up only one of those.
+   * Whether an isolate belongs to the main thread: its `StackGuard` has the bound that the stack must not grow over, and
+   * that is an address on the stack of its thread; the kernel has set up only one of those. Before it stands where the
+   * isolate is (src/execution/stack-guard.h). A bound alone says nothing: whose memory an isolate has got may have left
+   * addresses of the main thread's stack behind.
    */
   #isOnMainStack(heap: number): boolean {
     const { memory } = this.#heap;
     const stack = mappings(memory.root).find(({ path }) => path === "[stack]");
     if (stack === undefined) return false;
-    for (let at = heap - ISOLATE_SIZE; at < heap; at += 8) {
-      const word = memory.word(at);
-      if (word < stack.to && word > stack.to - STACK_SIZE) return true;
+    const start = heap - ISOLATE_SIZE;
+    for (let at = start; at < heap; at += 8) {
+      const bound = memory.word(at + 8);
+      if (!(bound < stack.to && bound > stack.to - STACK_SIZE)) continue;
+      const isolate = memory.word(at);
+      if (isolate >= start && isolate <= at) return true;
     }
     return false;
   }
