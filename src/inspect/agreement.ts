@@ -3,7 +3,7 @@ import { chunkOf, isYoung } from "./chunks.ts";
 import { Heap } from "./heap.ts";
 import type { Layout } from "./layout.ts";
 import type { ProcessMemory } from "./process-memory.ts";
-import { isAlike, lookAgain, takePicture } from "./picture.ts";
+import { countSeen, isAlike, lookAgain, takePicture } from "./picture.ts";
 import type { Picture } from "./picture.ts";
 import { Pace } from "./pace.ts";
 import { Sites } from "./sites.ts";
@@ -30,6 +30,8 @@ export interface Agreed {
   readonly changing: Uint8Array;
   /** Whether nothing at all ran while it was read. */
   readonly wasIdle: boolean;
+  /** Whether a collection moved what was young while it was read: some that waits, but not for long, is not shown. */
+  readonly mayMiss: boolean;
 }
 
 /**
@@ -39,9 +41,10 @@ export interface Agreed {
  *
  * A collection moves functions, some to where the search has been before: so all is searched once more. If that shows
  * nearly the same, it is what is taken: of what is the same every word has been confirmed once more. Else what it shows is
- * looked at again, too. The round that has the most to say is taken, and nothing of the others, for an address means
- * something only for a time. In a hurry there is time for one look after the search: more comes out as changing, nothing
- * as sure that did not stay the same.
+ * looked at again, too, and so on, until a round has met no collection: after one of the young generation all that is in
+ * it is elsewhere, and during one it is nowhere. The round that has the most to say is taken, and nothing of the others,
+ * for an address means something only for a time. In a hurry there is time for one look after the search: more comes out
+ * as changing, nothing as sure that did not stay the same.
  */
 export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry = false): Agreed {
   const sites = new Sites();
@@ -50,7 +53,7 @@ export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry
   const before = activity(memory.root);
   const first = takePicture(memory, layout, sites);
   if (isWhole(first) && before !== undefined && activity(memory.root) === before)
-    return { picture: first, changing: new Uint8Array(first.index.length), wasIdle: true };
+    return { picture: first, changing: new Uint8Array(first.index.length), wasIdle: true, mayMiss: false };
   const pace = new Pace(memory.root, !isInHurry);
   const lookAgainAt = (picture: Picture, gone: Uint8Array): Picture => {
     pace.wait();
@@ -58,7 +61,8 @@ export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry
   };
   const look = (picture: Picture): Round =>
     new Round(oldIn(new Heap(memory, layout), picture), picture, isInHurry ? 2 : AGREEING, lookAgainAt);
-  let best = look(first);
+  let last = look(first);
+  let best = last;
   for (let round = 2; !isInHurry && round <= MAX_ROUNDS; round++) {
     pace.wait();
     const picture = takePicture(memory, layout, sites, best.sureAddresses());
@@ -66,14 +70,15 @@ export function readInAgreement(memory: ProcessMemory, layout: Layout, isInHurry
     // oxlint-disable-next-line house/one-clock -- as above
     const isLong = performance.now() - started >= LONG;
     if (isLong && count(changing, (is) => is === 1) <= changing.length * FEW)
-      return { picture, changing, wasIdle: false };
+      return { picture, changing, wasIdle: false, mayMiss: !best.isYoungInPlace };
     const next = look(picture);
-    const isLast = next.sure > 0 && next.isOldInPlace && !isGrown(best, next);
-    // The later one also knows what the one before has found. But a collection may have come.
-    if (next.sureOld >= best.sureOld * (isLast ? 1 - NEARLY : 1)) best = next;
-    if (isLast) break;
+    const isSettled = next.sure > 0 && next.isOldInPlace && !isGrown(best, next);
+    const sawAll = next.isYoungInPlace && !isMore(last.found, next.found);
+    if (isBetter(next, best, isSettled)) best = next;
+    last = next;
+    if (isSettled && (sawAll || isLong)) break;
   }
-  return { picture: best.picture, changing: best.changing, wasIdle: false };
+  return { picture: best.picture, changing: best.changing, wasIdle: false, mayMiss: !best.isYoungInPlace };
 }
 
 /** In the middle of a collection a process may be kept from running, too: then there is no sense in what is there. */
@@ -82,15 +87,28 @@ function isWhole({ site, torn }: Picture): boolean {
   return true;
 }
 
+/**
+ * Whether to take a later round rather than the one before. It also knows what that one has found; but a collection may
+ * have come, and then what waits but has not waited for long is missing there.
+ */
+function isBetter(now: Round, before: Round, isSettled: boolean): boolean {
+  const least = isSettled ? 1 - NEARLY : 1;
+  if (now.sureOld < before.sureOld * least) return false;
+  return isMore(before.sureOld, now.sureOld) || now.sure >= before.sure * least;
+}
+
+const isMore = (one: number, other: number): boolean => other > one * (1 + NEARLY);
+
 /** Whether a later round has found more that stays: then the one before has missed something. */
 function isGrown(before: Round, now: Round): boolean {
-  const isMore = (one: number, other: number): boolean => other > one * (1 + NEARLY);
   return isMore(before.sureOld, now.sureOld) || (!now.isYoungInPlace && isMore(before.sure, now.sure));
 }
 
 /** What looking several times at the functions of one search came to. */
 class Round {
   readonly picture: Picture;
+  /** How many functions the search has met. */
+  readonly found: number;
   /** By row: 1 for those that were not the same several times in a row. */
   readonly changing: Uint8Array;
   /** How many are sure. */
@@ -124,6 +142,7 @@ class Round {
     }
     const { picture, changing } = best;
     this.picture = picture;
+    this.found = countSeen(first);
     this.changing = changing;
     this.sure = Math.max(0, best.sure);
     this.sureOld = count(changing, (is, row) => {

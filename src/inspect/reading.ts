@@ -149,6 +149,9 @@ function toReading(target: Target, agreed: Agreed, stops: readonly number[]): Re
         ? ["the process is stopped, and was before: it does not run until it gets SIGCONT"]
         : []),
       ...(changing === 0 ? [] : [`${changing} functions changed while they were read: marked as changing`]),
+      ...(agreed.mayMiss
+        ? ["a collection came whenever it was read: what had begun to wait only just before may be missing"]
+        : []),
       ...(lineless === 0 ? [] : [`of ${lineless} functions V8 has no lines`]),
     ],
   };

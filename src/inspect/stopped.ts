@@ -37,7 +37,7 @@ export async function readStopped({ memory, layout }: Target, keeper: Keeper): P
     last = next;
     if (stops.length > 1 && isSame) break;
   }
-  return { agreed: { picture: last, changing, wasIdle: false }, stops };
+  return { agreed: { picture: last, changing, wasIdle: false, mayMiss: false }, stops };
 }
 
 /** What the second picture shows otherwise than the first: 1 in its row. */
