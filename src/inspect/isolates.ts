@@ -2,6 +2,7 @@ import { CHUNK } from "./chunks.ts";
 import type { Heap } from "./heap.ts";
 import { heapChunks } from "./heap-chunks.ts";
 import { mappings } from "./mappings.ts";
+import type { Region } from "./mappings.ts";
 
 /*
  * A process has an isolate, V8's word for a heap with a thread of its own, for its main thread and for each worker
@@ -25,7 +26,8 @@ export class Isolates {
     this.#heap = heap;
     this.#chunks = heapChunks(heap);
     const heaps = [...this.#chunks.keys()];
-    const main = heaps.find((one) => this.#isOnMainStack(one));
+    const stack = mappings(heap.memory.root).find(({ path }) => path === "[stack]");
+    const main = stack && heaps.find((one) => this.#isOnStack(one, stack));
     this.#heaps = heaps.toSorted((a, b) => Number(b === main) - Number(a === main) || a - b);
   }
 
@@ -54,15 +56,13 @@ export class Isolates {
   }
 
   /**
-   * Whether an isolate belongs to the main thread: its `StackGuard` has the bound that the stack must not grow over, and
-   * that is an address on the stack of its thread; the kernel has set up only one of those. Before it stands where the
-   * isolate is (src/execution/stack-guard.h). A bound alone says nothing: whose memory an isolate has got may have left
-   * addresses of the main thread's stack behind.
+   * Whether an isolate belongs to the thread of a stack, the main thread's, which is the one that the kernel has set up:
+   * its `StackGuard` has the bound that the stack must not grow over, and before that where the isolate is
+   * (src/execution/stack-guard.h). A bound alone says nothing: whose memory an isolate has got may have left addresses of
+   * the main thread's stack behind.
    */
-  #isOnMainStack(heap: number): boolean {
+  #isOnStack(heap: number, stack: Region): boolean {
     const { memory } = this.#heap;
-    const stack = mappings(memory.root).find(({ path }) => path === "[stack]");
-    if (stack === undefined) return false;
     const start = heap - ISOLATE_SIZE;
     for (let at = start; at < heap; at += 8) {
       const bound = memory.word(at + 8);
