@@ -43,6 +43,7 @@ export {
   lapsedInfo,
   LeaseLostError,
   QueueClosedError,
+  replacedInfo,
 } from "./errors.ts";
 export type { EngineErrorCode } from "./errors.ts";
 export type {

@@ -44,6 +44,7 @@ const face: Record<string, string[]> = {
     "expiredInfo",
     "lapsedInfo",
     "openQueue",
+    "replacedInfo",
   ],
   "./jobs/conformance": ["engineCases"],
   "./jobs/postgres": ["postgres"],
