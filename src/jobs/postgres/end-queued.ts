@@ -13,7 +13,7 @@ export async function endQueued(
 ): Promise<readonly string[]> {
   const { schema, boss, queues } = ground;
   if (jobs.length === 0) return [];
-  const names = [...new Set(jobs.map(({ name }) => queues.of(name)))];
+  const names = queues.ofAll(jobs.map(({ name }) => name));
   const ids = jobs.map(({ id }) => id);
   addRows(tx, ground, names, ids, true);
   const rows = await tx.query<Row & { id: string; key: string | null }>(

@@ -26,11 +26,7 @@ function held(schema: string): string {
 async function fence(ground: Ground, leases: readonly Lease[]): Promise<[string[], string[], string[]]> {
   const known = leases.filter(({ id }) => isId(id));
   const names = await namesOf(ground, known);
-  return [
-    known.map(leaseKey),
-    [...new Set([...names.values()].map((name) => ground.queues.of(name)))],
-    known.map(({ id }) => id),
-  ];
+  return [known.map(leaseKey), ground.queues.ofAll(names.values()), known.map(({ id }) => id)];
 }
 
 interface HeldRow extends Row {

@@ -179,7 +179,7 @@ async function openAgain(ground: Ground, raw: readonly Raw[]): Promise<ReadonlyM
   if (again.length === 0) return new Map();
   const ids = again.map(({ claim }) => claim.id);
   const rows = await database.transaction(async (tx) => {
-    addRows(tx, ground, [...new Set(again.map(({ name }) => queues.of(name)))], ids);
+    addRows(tx, ground, queues.ofAll(again.map(({ name }) => name)), ids);
     return tx.query<ClaimedRow>(
       `SELECT ${told(schema)} FROM ${schema}.holdfast_job r WHERE r.id = ANY($1::uuid[])`,
       [ids],
@@ -232,7 +232,7 @@ async function endOthers(tx: Transaction, ground: Ground, others: readonly Raw[]
       queues.of(name),
       some.map(({ claim }) => claim.id),
     );
-  planRemoval(tx, ground, [...new Set(others.map(({ name }) => queues.of(name)))], ids);
+  planRemoval(tx, ground, queues.ofAll(nameOf.values()), ids);
   return rows.length > 0;
 }
 
@@ -245,11 +245,7 @@ async function setLeases(
   if (others.length === 0) return;
   await database.query(
     `UPDATE ${schema}.job SET heartbeat_seconds = $3 WHERE name = ANY($1::text[]) AND id = ANY($2::uuid[])`,
-    [
-      [...new Set(others.map(({ name }) => queues.of(name)))],
-      others.map(({ claim }) => claim.id),
-      leaseSeconds,
-    ],
+    [queues.ofAll(others.map(({ name }) => name)), others.map(({ claim }) => claim.id), leaseSeconds],
     true,
   );
 }

@@ -33,6 +33,13 @@ export class Queues {
     return queue;
   }
 
+  /** Those of all these names, each once. */
+  ofAll(names: Iterable<string>): string[] {
+    const queues = new Set<string>();
+    for (const name of names) queues.add(this.of(name));
+    return [...queues];
+  }
+
   /** Resolves when pg-boss knows the queues of all these names, and whoever reads knows the names of these queues. */
   async make(names: Iterable<string>): Promise<void> {
     for (const name of names) {

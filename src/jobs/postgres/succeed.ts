@@ -33,7 +33,7 @@ export async function succeedAll(tx: Transaction, ground: Ground, all: readonly 
   );
   void tx.keep(
     tx.again(statement(ground.schema), [
-      [...new Set(all.map(({ holding }) => queues.of(holding.name)))],
+      queues.ofAll(all.map(({ holding }) => holding.name)),
       all.length,
       JSON.stringify(told),
       told.length,
