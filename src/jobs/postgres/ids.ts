@@ -8,9 +8,13 @@ export class Ids {
   readonly #now: () => number;
   #ahead = 0;
   #last = 0;
+  /** The same as an id begins with it. */
+  #time = "";
   #count = 0;
   readonly #random = Buffer.alloc(4096);
-  #at = 4096;
+  /** Its hexadecimal digits, and how many of them are used up. */
+  #noise = "";
+  #used = 0;
 
   /** `now` is a clock that does not jump. */
   constructor(now: () => number) {
@@ -24,22 +28,23 @@ export class Ids {
 
   next(): string {
     const now = Math.floor(this.#now() + this.#ahead);
-    if (now > this.#last) {
-      this.#last = now;
-      this.#count = 0;
-    } else if (++this.#count > 0xfff) {
-      this.#last++;
-      this.#count = 0;
+    if (now > this.#last) this.#setTime(now);
+    else if (++this.#count > 0xfff) this.#setTime(this.#last + 1);
+    if (this.#used + 16 > this.#noise.length) {
+      this.#noise = randomFillSync(this.#random).toString("hex");
+      this.#used = 0;
     }
-    if (this.#at + 8 > this.#random.length) {
-      randomFillSync(this.#random);
-      this.#at = 0;
-    }
-    const time = this.#last.toString(16).padStart(12, "0");
     const count = this.#count.toString(16).padStart(3, "0");
-    const noise = this.#random.toString("hex", this.#at, (this.#at += 8));
+    const noise = this.#noise.slice(this.#used, (this.#used += 16));
     const variant = ((Number.parseInt(noise[0] ?? "0", 16) & 3) | 8).toString(16);
-    return `${time.slice(0, 8)}-${time.slice(8)}-7${count}-${variant}${noise.slice(1, 4)}-${noise.slice(4, 16)}`;
+    return `${this.#time}-7${count}-${variant}${noise.slice(1, 4)}-${noise.slice(4)}`;
+  }
+
+  #setTime(ms: number): void {
+    this.#last = ms;
+    this.#count = 0;
+    const time = ms.toString(16).padStart(12, "0");
+    this.#time = `${time.slice(0, 8)}-${time.slice(8)}`;
   }
 }
 
