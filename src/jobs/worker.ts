@@ -15,10 +15,10 @@ import type { JobEvents, JobRef } from "./events.ts";
 import { Leases } from "./leases.ts";
 import { linesOf } from "./lines.ts";
 import { Notes } from "./notes.ts";
-import { persist } from "./persist.ts";
 import { RunningJob } from "./running-job.ts";
 import type { Schedules } from "./schedules.ts";
 import { settlementOf } from "./settlement.ts";
+import { Settling } from "./settling.ts";
 import type { Trouble } from "./trouble.ts";
 import type { Waiting } from "./waiting.ts";
 
@@ -65,8 +65,8 @@ export class Worker {
   readonly #dry = new Set<string>();
   readonly #leases: Leases;
   readonly #notes: Notes;
-  /** What is being stored; the store is closed after that. */
-  readonly #settling = new Set<Promise<void>>();
+  /** Ends that are not stored yet; the store is closed after that. */
+  readonly #settling: Settling<Held>;
   /** Nothing more is claimed while so much is: the engine is slower at ends than at claims. */
   readonly #mostSettling: number;
   readonly #idleWaiters = new Set<() => void>();
@@ -86,6 +86,16 @@ export class Worker {
     this.#leases = new Leases(store, lease, this.#running, trouble);
     this.#notes = new Notes(store, this.#running, trouble);
     this.#mostSettling = 4 * parts.concurrency + SOME_SETTLING;
+    this.#settling = new Settling<Held>({
+      store,
+      trouble,
+      stored: (job, settlement) => this.#stored(job, settlement),
+      lost: (job) => this.#lost(job),
+      fewer: () => {
+        if (this.#settling.count === this.#mostSettling - 1) this.#claim();
+        this.#maybeIdle();
+      },
+    });
   }
 
   /** Something may be claimable: of this name, or of any. */
@@ -113,7 +123,7 @@ export class Worker {
 
   /** Resolves when nothing runs here, and how all has ended is stored. */
   async untilIdle(): Promise<void> {
-    while (this.#running.size > 0 || this.#settling.size > 0 || this.#isClaiming) {
+    while (this.#running.size > 0 || this.#settling.count > 0 || this.#isClaiming) {
       await new Promise<void>((resolve) => this.#idleWaiters.add(resolve));
     }
     this.#leases.stop();
@@ -122,7 +132,7 @@ export class Worker {
 
   /**
    * Claims when all that ends in this turn of the event loop has ended: once for all of them, and not first for one. Said
-   * before any of their ends is stored, so that an engine which gathers what is begun in a turn has both together.
+   * before their ends are stored, in the same turn: an engine that gathers what is begun in a turn has both together.
    */
   #claimAfterTurn(): void {
     if (this.#isAboutToClaim || !this.#isOpen) return;
@@ -139,7 +149,7 @@ export class Worker {
       return;
     }
     const limit = this.#parts.concurrency - this.#running.size;
-    if (!this.#isOpen || limit <= 0 || this.#isPausing || this.#settling.size >= this.#mostSettling) return;
+    if (!this.#isOpen || limit <= 0 || this.#isPausing || this.#settling.count >= this.#mostSettling) return;
     const names = this.#wishes(limit);
     if (names.length === 0) return;
     this.#isClaiming = true;
@@ -250,59 +260,34 @@ export class Worker {
     // The failure of an attempt is the job's, and told when the job has failed.
     if (settlement?.end !== "failed") node.flags |= AWAITED;
     if (settlement === undefined) this.#lost(job);
-    else if (stateOf(node) === ABANDONED) this.#track(this.#settleAbandoned(job, settlement, node.id));
-    else this.#settle(job, settlement);
+    else this.#settle(job, settlement, stateOf(node) === ABANDONED ? node.id : undefined);
     this.#maybeIdle();
   }
 
-  async #settleAbandoned(job: RunningJob, settlement: Settlement, id: number): Promise<void> {
-    const awaiting = await linesOf(id, (job.leaseEnd - now()) / 2);
-    this.#settle(job, awaiting === undefined ? settlement : { ...settlement, awaiting });
-  }
-
-  #settle(job: Held, settlement: Settlement): void {
+  /** `abandoned`: the task that goes on all the same. */
+  #settle(job: Held, settlement: Settlement, abandoned?: number): void {
     const isScheduled = job.claimed.schedule !== undefined && END_OF_JOB.has(settlement.end);
-    this.#track(isScheduled ? this.#settleScheduled(job, settlement) : this.#store(job, settlement));
+    let whole: Settlement | Promise<Settlement> = settlement;
+    if (abandoned !== undefined) whole = withLines(job, settlement, abandoned);
+    if (isScheduled) whole = this.#withNext(job, whole);
+    this.#settling.add(job, whole);
   }
 
-  async #settleScheduled(job: Held, settlement: Settlement): Promise<void> {
+  async #withNext(job: Held, settlement: Settlement | Promise<Settlement>): Promise<Settlement> {
+    const whole = await settlement;
     try {
-      const next = await this.#parts.schedules.after(job);
-      return await this.#store(job, next === undefined ? settlement : { ...settlement, next });
+      return given({ ...whole, next: await this.#parts.schedules.after(job) });
     } catch (error) {
       // The schedule is said again at the next start; how this one ended is known now.
       report("the next occurrence of a schedule could not be stored:", error);
-      return await this.#store(job, settlement);
+      return whole;
     }
   }
 
-  async #store(job: Held, settlement: Settlement): Promise<void> {
-    const { store, trouble, waiting } = this.#parts;
-    try {
-      const [isStored] = await persist(
-        () => store.settle([settlement]),
-        () => now() >= job.leaseEnd,
-      );
-      if (isStored !== true) this.#lost(job);
-      else {
-        this.#tell(job, settlement);
-        if (settlement.runAt !== undefined) this.#wakeIn(Math.max(0, settlement.runAt - wall()));
-        waiting.ended(settlement);
-      }
-    } catch (error) {
-      // Its lease ends, and another attempt follows.
-      trouble.meet(error);
-      this.#lost(job);
-    }
-  }
-
-  #track(work: Promise<void>): void {
-    this.#settling.add(work);
-    void work.then(() => {
-      this.#settling.delete(work);
-      if (this.#settling.size === this.#mostSettling - 1) this.#claim();
-      this.#maybeIdle();
-    });
+  #stored(job: Held, settlement: Settlement): void {
+    this.#tell(job, settlement);
+    if (settlement.runAt !== undefined) this.#wakeIn(Math.max(0, settlement.runAt - wall()));
+    this.#parts.waiting.ended(settlement);
   }
 
   #maybeIdle(): void {
@@ -352,6 +337,11 @@ export class Worker {
       }
     }
   }
+}
+
+/** With the lines at which its task stands. */
+async function withLines(job: Held, settlement: Settlement, id: number): Promise<Settlement> {
+  return given({ ...settlement, awaiting: await linesOf(id, (job.leaseEnd - now()) / 2) });
 }
 
 function refOf({ claimed: { id, name, key, attempt } }: Held): JobRef {
