@@ -17,23 +17,26 @@ interface Room {
  * pg-boss has an index in the order in which jobs are due. Of a table that has just grown, Postgres does not know that
  * reading it from the front is less than sorting all of it; statistics come once a minute.
  */
-const begin = "BEGIN; SET LOCAL enable_sort = off; SET LOCAL enable_bitmapscan = off";
+const settings = ["enable_sort = off", "enable_bitmapscan = off"];
+
+/** What makes a connection one for claims. */
+export const claiming = settings.map((setting) => `SET ${setting}`).join("; ");
+
+/** The beginning of a claim on any other. */
+const begin = ["BEGIN", ...settings.map((setting) => `SET LOCAL ${setting}`)].join("; ");
 
 /** Something has to be known, or locked, before jobs of this name are claimed. */
 class NeedsCare extends Error {}
 
 /** Claims within one transaction. */
 export async function claimJobs(ground: Ground, request: ClaimRequest): Promise<Claimed> {
-  const { database, careful } = ground;
+  const { careful } = ground;
   const [only, ...others] = request.names;
   if (only !== undefined && others.length === 0 && only.rate === undefined && !careful.has(only.name)) {
     const most = Math.min(request.limit, only.limit);
     if (most <= 0) return { jobs: [], hasEnded: false };
     try {
-      return await describe(
-        ground,
-        await database.transaction((tx) => claimAtOnce(tx, ground, only.name, most), begin),
-      );
+      return await describe(ground, await claimAtOnce(ground, only.name, most));
     } catch (error) {
       if (!needsCare(error)) throw error;
       // From now on it is looked first.
@@ -41,14 +44,11 @@ export async function claimJobs(ground: Ground, request: ClaimRequest): Promise<
     }
   }
   try {
-    return await describe(
-      ground,
-      await database.transaction((tx) => claimIn(tx, ground, request, false), begin),
-    );
+    return await describe(ground, await claimWithCare(ground, request, false));
   } catch (error) {
     if (!needsCare(error)) throw error;
     // The first of its name with a key was stored in this very moment: again, with the lock.
-    return describe(ground, await database.transaction((tx) => claimIn(tx, ground, request, true), begin));
+    return describe(ground, await claimWithCare(ground, request, true));
   }
 }
 
@@ -58,12 +58,29 @@ function needsCare(error: unknown): boolean {
 }
 
 /**
- * Fetches, notes what was fetched, and commits, without waiting in between. Where the name is paused, or has keys, which
- * need more than that, it is refused, and with it all is taken back.
+ * Fetches, and notes what was fetched, in one statement. Where the name is paused, or has keys, which need more than
+ * that, it is refused, and with it all is taken back.
  */
-async function claimAtOnce(tx: Transaction, ground: Ground, name: string, most: number): Promise<Taken> {
-  const { done } = await fetch<NotedClaim>(tx, ground, { name, tiers: [] }, most, notingFetch(ground, name));
-  return { raw: tx.keep(done.then((found) => found.map((claim) => ({ name, claim, row: claim.row })))) };
+function claimAtOnce(ground: Ground, name: string, most: number): Promise<Taken> {
+  const { claims, database } = ground;
+  const work = async (tx: Transaction): Promise<Taken> => {
+    const { done } = await fetch<NotedClaim>(
+      tx,
+      ground,
+      { name, tiers: [] },
+      most,
+      notingFetch(ground, name),
+    );
+    return { raw: tx.keep(done.then((found) => found.map((claim) => ({ name, claim, row: claim.row })))) };
+  };
+  return claims === undefined ? database.transaction(work, begin) : claims.single(work);
+}
+
+/** The same for whatever it is, in as many statements as that takes. */
+function claimWithCare(ground: Ground, request: ClaimRequest, isAllLocked: boolean): Promise<Taken> {
+  const { claims, database } = ground;
+  const work = (tx: Transaction): Promise<Taken> => claimIn(tx, ground, request, isAllLocked);
+  return claims === undefined ? database.transaction(work, begin) : claims.transaction(work);
 }
 
 type NotedClaim = BossClaim & Pick<Raw, "row">;

@@ -1,6 +1,6 @@
 import type { BossExecutor, PgClient, PgPool, PgPreparing, PgQueryable, PgTypes } from "./driver.ts";
 import { digest } from "./text.ts";
-import { isCollision, toEngineError } from "./trouble.ts";
+import { isAnswer, isCollision, toEngineError } from "./trouble.ts";
 
 /** A row; what asks for it knows its columns. */
 export type Row = Readonly<Record<string, unknown>>;
@@ -142,43 +142,70 @@ export class Database {
   }
 
   /** The same, with the driver's own answer: several for a text of several statements. */
-  async run(text: string, values: unknown[] = [], isWrite = false): Promise<{ rows: unknown[] }> {
-    for (let tries = 0; ; tries++) {
-      const client = await this.#connect();
-      try {
-        const answer = await client.query(text, values);
-        client.release();
+  run(text: string, values: unknown[] = [], isWrite = false): Promise<{ rows: unknown[] }> {
+    return this.#lend(
+      (client) => client.query(text, values),
+      () => isWrite,
+    );
+  }
+
+  /** Stores what `work` issues: one statement, which is a transaction by itself. It is called again as below. */
+  single<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.#lend(
+      async (client) => {
+        const tx = new Transaction(client);
+        const answer = await work(tx);
+        await tx.settled();
         return answer;
-      } catch (error) {
-        client.release(asError(error));
-        if (isCollision(error) && tries < maxTries) continue;
-        throw toEngineError(this.#engine, error, isWrite);
-      } finally {
-        client.removeListener("error", ignore);
-      }
-    }
+      },
+      () => true,
+    );
   }
 
   /** Commits what `work` does, or nothing of it. `work` is called again where two transactions collided. */
-  async transaction<T>(work: (tx: Transaction) => Promise<T>, begin = "BEGIN"): Promise<T> {
+  transaction<T>(work: (tx: Transaction) => Promise<T>, begin = "BEGIN"): Promise<T> {
+    let isCommitting = false;
+    return this.#lend(
+      async (client) => {
+        isCommitting = false;
+        const tx = new Transaction(client);
+        try {
+          tx.send(begin);
+          const answer = await work(tx);
+          isCommitting = true;
+          await tx.commit();
+          return answer;
+        } catch (error) {
+          await tx.quiet();
+          throw error;
+        }
+      },
+      () => isCommitting,
+      rollBack,
+    );
+  }
+
+  /**
+   * Lends a connection, again where two transactions collided. `isUnsure`: what was asked may have been stored.
+   * `recover`: after an error, whether the connection may be lent again.
+   */
+  async #lend<T>(
+    use: (client: PgClient) => Promise<T>,
+    isUnsure: () => boolean,
+    recover: (client: PgClient, error: unknown) => boolean | Promise<boolean> = wasAnswered,
+  ): Promise<T> {
     for (let tries = 0; ; tries++) {
       const client = await this.#connect();
-      const tx = new Transaction(client);
-      let isCommitting = false;
       try {
-        tx.send(begin);
-        const answer = await work(tx);
-        isCommitting = true;
-        await tx.commit();
+        const answer = await use(client);
         client.release();
         return answer;
       } catch (error) {
-        await tx.quiet();
-        await this.#rollBack(client, error);
+        client.release((await recover(client, error)) ? undefined : asError(error));
         if (isCollision(error) && tries < maxTries) continue;
         // Errors of holdfast's own are the caller's answer, and no trouble of the database.
         if (error instanceof Error && "code" in error && String(error.code).startsWith("HF_")) throw error;
-        throw toEngineError(this.#engine, error, isCommitting);
+        throw toEngineError(this.#engine, error, isUnsure());
       } finally {
         client.removeListener("error", ignore);
       }
@@ -195,15 +222,15 @@ export class Database {
       throw toEngineError(this.#engine, error);
     }
   }
+}
 
-  async #rollBack(client: PgClient, error: unknown): Promise<void> {
-    try {
-      await client.query("ROLLBACK");
-      client.release();
-    } catch {
-      // Dropped with its connection, by which the server rolls back.
-      client.release(asError(error));
-    }
+/** Whether what was begun is taken back. If not, the connection has to go, by which the server does it. */
+async function rollBack(client: PgClient): Promise<boolean> {
+  try {
+    await client.query("ROLLBACK");
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -228,6 +255,11 @@ function nameOf(text: string): string | undefined {
 }
 
 const maxTries = 5;
+
+/** A connection works on which Postgres has said that the only statement has failed. */
+function wasAnswered(_client: PgClient, error: unknown): boolean {
+  return isAnswer(error);
+}
 
 function ignore(): void {
   // Whoever issued the statement is told by its promise.

@@ -47,6 +47,7 @@ export interface PgPool {
 export interface OwnPool extends PgPool {
   end(): Promise<void>;
   on(event: "error", listener: (error: unknown) => void): unknown;
+  on(event: "connect", listener: (client: PgQueryable) => void): unknown;
 }
 
 /** What pg-boss asks of whoever runs its statements. */

@@ -3,6 +3,7 @@ import { randomBytes } from "node:crypto";
 import { badOption, toCount } from "../../core/duration.ts";
 import type { Engine, EngineCapabilities, EngineContext, JobStore } from "../engine.ts";
 import { EngineError } from "../errors.ts";
+import { claiming } from "./claim.ts";
 import { Database } from "./database.ts";
 import { loadDrivers, type Boss, type Drivers, type OwnPool, type PgPool } from "./driver.ts";
 import type { Ground } from "./ground.ts";
@@ -29,7 +30,7 @@ export interface PostgresOptions {
    */
   readonly schema?: string;
   /**
-   * How many connections are open at most, of a pool that is made here; one of them listens.
+   * How many connections are open at most, where no pool was given; one of them listens, and one claims.
    * @default 8
    */
   readonly connections?: number;
@@ -84,10 +85,10 @@ export function postgres(options: string | PostgresOptions): Engine {
   // One listens, and one starts while another ends.
   toCount(connections, "connections", 3);
   const name = `postgres ${connectionString === undefined ? "pool" : placeOf(connectionString)} ${schema}`;
-  const makePool = (drivers: Drivers): OwnPool =>
-    drivers.makePool({
+  const makePool = (drivers: Drivers, max: number): OwnPool => {
+    const made = drivers.makePool({
       connectionString,
-      max: connections,
+      max,
       // Statements of one transaction go out together, without waiting for each other's answers.
       pipeline: true,
       keepAlive: true,
@@ -96,18 +97,27 @@ export function postgres(options: string | PostgresOptions): Engine {
       application_name: "holdfast",
       ...pg,
     });
-  return { name, capabilities, open: (context) => open({ name, schema, pool, makePool }, context) };
+    // A connection that breaks while it is idle is replaced by the pool; nobody waits for it.
+    made.on("error", () => undefined);
+    return made;
+  };
+  return {
+    name,
+    capabilities,
+    open: (context) => open({ name, schema, pool, connections, makePool }, context),
+  };
 }
 
 interface Opening {
   readonly name: string;
   readonly schema: string;
   readonly pool: PgPool | undefined;
-  makePool(drivers: Drivers): OwnPool;
+  readonly connections: number;
+  makePool(drivers: Drivers, max: number): OwnPool;
 }
 
 async function open(
-  { name, schema, pool: given, makePool }: Opening,
+  { name, schema, pool: given, connections, makePool }: Opening,
   context: EngineContext,
 ): Promise<JobStore> {
   if (context.lease < minLease)
@@ -117,9 +127,10 @@ async function open(
       `a lease is ${minLease} ms or more, not ${context.lease}`,
     );
   const drivers = await loadDrivers(name);
-  const own = given === undefined ? makePool(drivers) : undefined;
-  // A connection that breaks while it is idle is replaced by the pool; nobody waits for it.
-  own?.on("error", () => undefined);
+  const own = given === undefined ? makePool(drivers, connections - 1) : undefined;
+  const claimer = given === undefined ? makePool(drivers, 1) : undefined;
+  // It goes ahead of whatever is asked. Where it fails, claims take longer.
+  claimer?.on("connect", (client) => void client.query(claiming).catch(() => undefined));
   const pool = (given ?? own) as PgPool;
   const database = new Database(pool, name);
   const voice = randomBytes(6).toString("hex");
@@ -128,7 +139,7 @@ async function open(
   const boss = makeBoss(drivers, database, schema, (error) => signals.trouble(error));
   const release = async (): Promise<void> => {
     await boss.stop({ close: false, graceful: false });
-    await own?.end();
+    await Promise.all([own?.end(), claimer?.end()]);
   };
   try {
     await migrate(database, boss, { engine: name, schema, bossSchema: drivers.bossSchema });
@@ -141,6 +152,7 @@ async function open(
       leaseSeconds,
       context,
       database,
+      claims: claimer && new Database(claimer, name),
       boss,
       queues: new Queues(database, schema, boss, leaseSeconds),
       ids,

@@ -15,6 +15,8 @@ export interface Ground {
   readonly leaseSeconds: number;
   readonly context: EngineContext;
   readonly database: Database;
+  /** A connection that is set up for claims. Undefined, where the pool is somebody else's: each claim says so itself. */
+  readonly claims: Database | undefined;
   readonly boss: Boss;
   readonly queues: Queues;
   readonly ids: Ids;

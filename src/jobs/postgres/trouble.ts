@@ -45,6 +45,11 @@ export function isRefusal(thrown: unknown): boolean {
   return stateOf(thrown) === "22012";
 }
 
+/** Whether Postgres has answered that a statement has failed, over a connection that goes on. */
+export function isAnswer(thrown: unknown): boolean {
+  return (thrown as Thrown | undefined)?.severity === "ERROR";
+}
+
 /** Whether the connection is gone, so that nobody knows what became of what was under way. */
 function isLost(thrown: unknown): boolean {
   const state = stateOf(thrown);

@@ -1,3 +1,5 @@
+import { Socket } from "node:net";
+
 import { Pool, type PoolClient } from "pg";
 
 import type { EngineBench, EngineHarness } from "../../../src/jobs/conformance/index.ts";
@@ -15,13 +17,23 @@ export const realClock: EngineClock = {
   },
 };
 
-/** Of one engine: breaks all of its connections, and lets it make no others. */
-function cut(pool: Pool): void {
-  pool.connect = (() => Promise.reject(new Error("the process is dead"))) as Pool["connect"];
-  const { _clients: clients } = pool as unknown as {
-    _clients: { connection: { stream: { destroy(): void } } }[];
+/** The sockets of one engine, which can be broken together: then it gets no others. */
+class Wires {
+  readonly #sockets: Socket[] = [];
+  #isCut = false;
+
+  /** As `pg` asks for one. */
+  readonly make = (): Socket => {
+    if (this.#isCut) throw new Error("the process is dead");
+    const socket = new Socket();
+    this.#sockets.push(socket);
+    return socket;
   };
-  for (const { connection } of [...clients]) connection.stream.destroy();
+
+  cut(): void {
+    this.#isCut = true;
+    for (const socket of this.#sockets) socket.destroy();
+  }
 }
 
 let count = 0;
@@ -41,29 +53,31 @@ export function postgresHarness(url: string): EngineHarness {
     create: () => {
       const schema = newSchema();
       const pools: Pool[] = [];
-      const made = new Map<JobStore, Pool>();
+      const made = new Map<JobStore, Wires>();
+      let isGiven = true;
       const bench: EngineBench = {
         clock: realClock,
         lease: 10_000,
         engine: () => {
-          // With a pool that the bench knows, it can be cut off.
-          const pool = new Pool({ connectionString: url, max: 5, pipeline: true });
-          pool.on("error", () => undefined);
-          pools.push(pool);
-          const engine = postgres({ pool, schema });
+          // By turns with pools of its own, and with one that it is given.
+          isGiven = !isGiven;
+          const wires = new Wires();
+          const pg = { stream: wires.make };
+          const engine = isGiven
+            ? postgres({ pool: newPool(url, pg, pools), schema })
+            : postgres({ connectionString: url, connections: 5, pg, schema });
           return {
             ...engine,
             open: async (context) => {
               const store = await engine.open(context);
-              made.set(store, pool);
+              made.set(store, wires);
               return store;
             },
           };
         },
         elapse: (ms) => new Promise((resolve) => void setTimeout(resolve, ms)),
         crash: (store) => {
-          const pool = made.get(store);
-          if (pool !== undefined) cut(pool);
+          made.get(store)?.cut();
           return Promise.resolve();
         },
         transaction: (fn) => inTransaction(admin, fn),
@@ -78,6 +92,13 @@ export function postgresHarness(url: string): EngineHarness {
       return Promise.resolve(bench);
     },
   };
+}
+
+function newPool(connectionString: string, pg: object, pools: Pool[]): Pool {
+  const pool = new Pool({ connectionString, max: 5, pipeline: true, ...pg });
+  pool.on("error", () => undefined);
+  pools.push(pool);
+  return pool;
 }
 
 async function inTransaction<T>(pool: Pool, fn: (client: PoolClient) => Promise<T>): Promise<T> {

@@ -1,3 +1,5 @@
+import { Socket } from "node:net";
+
 import { Pool } from "pg";
 import { PgBoss } from "pg-boss";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
@@ -38,6 +40,28 @@ class Heard {
   };
   async until(isSo: () => boolean): Promise<void> {
     while (!isSo()) await new Promise<void>((resolve) => (this.#told = resolve));
+  }
+}
+
+/** A socket that adds to a list what was written to it. */
+class Overheard extends Socket {
+  readonly #said: string[];
+  readonly #at: number;
+  constructor(said: string[]) {
+    super();
+    this.#said = said;
+    this.#at = said.push("") - 1;
+  }
+  override _write(...args: Parameters<Socket["_write"]>): void {
+    this.#hear(args[0]);
+    super._write(...args);
+  }
+  override _writev(...args: Parameters<NonNullable<Socket["_writev"]>>): void {
+    for (const { chunk } of args[0]) this.#hear(chunk);
+    super._writev?.(...args);
+  }
+  #hear(chunk: unknown): void {
+    this.#said[this.#at] += Buffer.from(chunk as Uint8Array).toString("latin1");
   }
 }
 
@@ -199,6 +223,35 @@ describe.skipIf(shared === "")("a store", () => {
     await pool.end();
     process.off("warning", hear);
     expect(warnings).toEqual([]);
+  });
+
+  test.each([
+    ["on a connection of its own, once", false],
+    ["on one of a given pool, each time", true],
+  ])("asks Postgres to claim in the order of the index: %s", async (_, isGiven) => {
+    const said: string[] = [];
+    const pg = { stream: () => new Overheard(said) };
+    const pool = isGiven ? new Pool({ connectionString: shared, max: 4, ...pg }) : undefined;
+    const engine = postgres({
+      ...(pool === undefined ? { connectionString: shared, pg } : { pool }),
+      schema: schemaOf(),
+    });
+    const store = await engine.open(new Heard().context);
+    for (let round = 0; round < 2; round++) {
+      await store.enqueue([job]);
+      expect((await store.claim({ limit: 1, names })).jobs).toHaveLength(1);
+    }
+    await store.close();
+    await pool?.end();
+    const claiming = said.filter((one) => one.includes("WITH fetched AS"));
+    const settings = said.flatMap((one) => one.match(/(?:BEGIN; )?SET (?:LOCAL )?enable_sort = off/g) ?? []);
+    if (isGiven) {
+      const each = "BEGIN; SET LOCAL enable_sort = off";
+      expect(settings).toEqual([each, each]);
+    } else {
+      expect(settings).toEqual(["SET enable_sort = off"]);
+      expect(claiming).toEqual([expect.stringMatching(/SET enable_sort = off.*WITH fetched AS/s)]);
+    }
   });
 
   test("stores jobs through an executor of pg-boss's kind, and a refused batch leaves the transaction usable", async () => {
