@@ -146,6 +146,8 @@ export class Database {
     return this.#lend(
       (client) => client.query(text, values),
       () => isWrite,
+      // The text may have begun a transaction, which is still open then.
+      () => false,
     );
   }
 
@@ -159,6 +161,8 @@ export class Database {
         return answer;
       },
       () => true,
+      // Where Postgres has said that it has failed, there is nothing left of it.
+      (_, error) => isAnswer(error),
     );
   }
 
@@ -192,7 +196,7 @@ export class Database {
   async #lend<T>(
     use: (client: PgClient) => Promise<T>,
     isUnsure: () => boolean,
-    recover: (client: PgClient, error: unknown) => boolean | Promise<boolean> = wasAnswered,
+    recover: (client: PgClient, error: unknown) => boolean | Promise<boolean>,
   ): Promise<T> {
     for (let tries = 0; ; tries++) {
       const client = await this.#connect();
@@ -255,11 +259,6 @@ function nameOf(text: string): string | undefined {
 }
 
 const maxTries = 5;
-
-/** A connection works on which Postgres has said that the only statement has failed. */
-function wasAnswered(_client: PgClient, error: unknown): boolean {
-  return isAnswer(error);
-}
 
 function ignore(): void {
   // Whoever issued the statement is told by its promise.
