@@ -128,7 +128,10 @@ function problemOfHot(one: SuspendedFunction, { load }: LoadTruth): string | und
   const may = load.hot[one.name];
   if (may === undefined) return one.name === "" ? undefined : "there is no such function";
   const places = Object.entries(load.marks).filter(([mark]) => mark.split(" ")[0] === one.name);
-  if (!places.some(([, place]) => isAt(one, place))) return "it waits nowhere there";
+  const isThere = places.some(
+    ([mark, place]) => mark.endsWith(" start") === (one.suspension === "start") && isAt(one, place),
+  );
+  if (!isThere) return "it waits nowhere there";
   const strange = one.awaitedBy.find(({ name }) => !may.includes(name));
   return strange === undefined ? undefined : `it is never awaited by ${strange.name}`;
 }
