@@ -3,8 +3,8 @@ import { expect, onTestFinished, test } from "vitest";
 import type { Delivery } from "../../../examples/courier/delivery.ts";
 import { Receiver, type Mood } from "../../../examples/courier/receiver.ts";
 import { makeSecret } from "../../../examples/courier/signature.ts";
-import { findBinaries, PostgresServer } from "../../jobs/postgres/server.ts";
-import { ownState } from "../process/child.ts";
+import type { Place } from "../../../examples/courier/storage.ts";
+import { places } from "./places.ts";
 import { run, type Running } from "./process.ts";
 
 interface Post {
@@ -13,14 +13,14 @@ interface Post {
 }
 
 /** A receiver, and couriers with the same data, one after the other. */
-class Place {
+class Stage {
   readonly receiver: Receiver = new Receiver();
+  /** Where the data is, as courier is told. */
   readonly #data: Readonly<Record<string, string>>;
   #url = "";
 
-  /** Where the data is, as courier is told. */
-  constructor(data: Readonly<Record<string, string>>) {
-    this.#data = data;
+  constructor(place: Place) {
+    this.#data = "data" in place ? { COURIER_DATA: place.data } : { DATABASE_URL: place.database };
   }
 
   async start(): Promise<Running> {
@@ -54,48 +54,33 @@ class Place {
   }
 }
 
-const hasPostgres = (await findBinaries()) !== undefined;
-
-/** Where courier may have its data. */
-const data: Record<string, () => Promise<Record<string, string>>> = {
-  SQLite: async () => ({ COURIER_DATA: ownState() }),
-  ...(hasPostgres && {
-    async Postgres() {
-      const server = new PostgresServer();
-      await server.start();
-      onTestFinished(() => server.remove());
-      return { DATABASE_URL: server.url };
-    },
-  }),
-};
-
-async function openPlace(where: string): Promise<Place> {
-  const place = new Place((await data[where]?.()) ?? {});
-  await place.receiver.listen(0);
-  onTestFinished(() => place.receiver.close());
-  return place;
+async function openStage(open: () => Promise<Place>): Promise<Stage> {
+  const stage = new Stage(await open());
+  await stage.receiver.listen(0);
+  onTestFinished(() => stage.receiver.close());
+  return stage;
 }
 
-test.each(Object.keys(data))(
+test.each(Object.entries(places))(
   "on %s: killed with a delivery in flight, and started again: it arrives; what had arrived does not again",
-  async (where) => {
-    const place = await openPlace(where);
-    const killed = await place.start();
-    await place.subscribe("ok", "slow");
-    await place.post("evt_1");
+  async (_, open) => {
+    const stage = await openStage(open);
+    const killed = await stage.start();
+    await stage.subscribe("ok", "slow");
+    await stage.post("evt_1");
     await killed.untilLine(/^evt_1 → \S+\/ok: delivered/);
-    await place.receiver.until({ what: "arrived", mood: "slow" });
+    await stage.receiver.until({ what: "arrived", mood: "slow" });
     killed.process.kill("SIGKILL");
     await killed.exit;
 
-    const next = await place.start();
+    const next = await stage.start();
     await next.untilLine(/^evt_1 → \S+\/slow: delivered \(2 attempts\)/);
-    expect(place.receiver.seen({ what: "arrived" }).map(({ mood, nth }) => `${mood} ${nth}`)).toEqual([
+    expect(stage.receiver.seen({ what: "arrived" }).map(({ mood, nth }) => `${mood} ${nth}`)).toEqual([
       "ok 1",
       "slow 1",
       "slow 2",
     ]);
-    expect(await place.delivery("slow")).toMatchObject({
+    expect(await stage.delivery("slow")).toMatchObject({
       state: "delivered",
       attempts: [
         { number: 1, end: "lapsed" },
@@ -103,6 +88,6 @@ test.each(Object.keys(data))(
       ],
     });
     // It knows the event still, though it is another process.
-    expect((await place.post("evt_1")).isNew).toBe(false);
+    expect((await stage.post("evt_1")).isNew).toBe(false);
   },
 );

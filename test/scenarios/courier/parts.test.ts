@@ -47,33 +47,6 @@ test("the signature is that of the Standard Webhooks specification", () => {
   expect(headers["webhook-signature"]).toBe("v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
 });
 
-test("what the store has said yes to is there when it is opened again", async () => {
-  const data = ownState();
-  const endpoint = (id: string, url: string): Endpoint => ({
-    id,
-    url,
-    secret: makeSecret(),
-    createdAt: "2026-01-01T00:00:00Z",
-    health: { state: "unknown" },
-  });
-  const { store } = await openStorage({ data });
-  const [a, b] = [endpoint("a", "http://x/a"), endpoint("b", "http://x/b")];
-  for (const one of [b, a, endpoint("b", "http://x/old"), b]) await store.saveEndpoint(one);
-  await store.setHealth("a", { state: "down", note: "answers 500" });
-  await store.setHealth("none", { state: "up" });
-  await store.noteEvent("e1", new Date(1_000));
-  await store.noteEvent("e1", new Date(9_000));
-  await store.noteEvent("e2", new Date(3_000));
-  await store.close();
-
-  const { store: again } = await openStorage({ data });
-  expect(await again.endpoints()).toEqual([{ ...a, health: { state: "down", note: "answers 500" } }, b]);
-  expect([await again.endpoint("b"), await again.endpoint("none")]).toEqual([b, undefined]);
-  expect(await again.forgetEventsBefore(new Date(2_000))).toBe(1);
-  expect([await again.knowsEvent("e1"), await again.knowsEvent("e2")]).toEqual([false, true]);
-  await again.close();
-});
-
 test("an answer that says that the call itself is wrong is not asked for again", () => {
   const statuses = [400, 404, 410, 301, 408, 425, 429, 500, 503];
   expect(statuses.filter((status) => isWorthAnotherAttempt(new RefusedError(status)))).toEqual([
