@@ -1,6 +1,8 @@
+import type { ErrorInfo } from "../core/errors.ts";
 import type { FindingEvent, ScopeEventName, ScopeEventOf, ScopeStats, TaskInfo } from "../core/info.ts";
 import type { Attributes } from "../core/options.ts";
 import type { ScopeState } from "../core/words.ts";
+import type { JobStats } from "../jobs/record.ts";
 import type { JournalFailure } from "../watch/journal/format.ts";
 
 /*
@@ -158,6 +160,29 @@ export interface StatsAnswer extends Answer {
   readonly roots: readonly ScopeStats[];
 }
 
+/** A queue of durable jobs that is open in the process. */
+export interface QueueInfo {
+  /** Of its scope: the attempts that run here are tasks below it. */
+  readonly path: string;
+  readonly state: ScopeState;
+  /** Its engine and where it keeps the jobs: `sqlite /srv/courier.db`. */
+  readonly engine: string;
+  /** The names of the jobs that it runs here: none where it only enqueues, or has stopped. */
+  readonly jobs: readonly string[];
+  /** How many attempts run here, and how many may. */
+  readonly running: number;
+  readonly concurrency: number;
+  /** Of all jobs in the store, whoever runs them. */
+  readonly stats?: JobStats;
+  /** In place of `stats`: why the engine does not tell. */
+  readonly error?: ErrorInfo;
+}
+
+/** `GET /jobs`. */
+export interface JobsAnswer extends Answer {
+  readonly queues: readonly QueueInfo[];
+}
+
 /** `POST /cancel`, when all has ended. */
 export interface CancelAnswer extends Answer {
   readonly cancelled: readonly TaskInfo[];
@@ -176,6 +201,7 @@ interface Answers {
   readonly "/tasks": TasksAnswer;
   readonly "/findings": FindingsAnswer;
   readonly "/stats": StatsAnswer;
+  readonly "/jobs": JobsAnswer;
   readonly "/cancel": CancelAnswer;
   readonly "/check": CheckAnswer;
   readonly "/drain": DrainAnswer;

@@ -41,6 +41,11 @@ export class Roots {
     return this.#own === undefined ? [...roots] : [this.#own];
   }
 
+  /** Whether this scope is in them. */
+  has(scope: ScopeNode): boolean {
+    return this.nodes.some((node) => isWithin(scope, node));
+  }
+
   states(): { path: string; state: ScopeState }[] {
     return this.nodes.map((node) => ({ path: scopePath(node), state: scopeState(node) }));
   }

@@ -8,11 +8,12 @@ import type { FindingEvent, ScopeEventName, TaskInfo } from "../core/info.ts";
 import { handleOf } from "../core/task-handle.ts";
 import type { TaskNode } from "../core/task-node.ts";
 import type { TaskState } from "../core/words.ts";
+import { openQueues } from "../jobs/open-queues.ts";
 import type { JournalFailure } from "../watch/journal/format.ts";
 import { SCHEMA } from "./answers.ts";
 import { collectGarbage } from "./garbage.ts";
 import type {
-  Answer, CancelAnswer, CheckAnswer, DrainAnswer, FindingsAnswer, InfoAnswer, RouteInfo, StatsAnswer, TaskAnswer, TasksAnswer, TreeAnswer,
+  Answer, CancelAnswer, CheckAnswer, DrainAnswer, FindingsAnswer, InfoAnswer, JobsAnswer, RouteInfo, StatsAnswer, TaskAnswer, TasksAnswer, TreeAnswer,
   WelcomeAnswer,
 } from "./answers.ts"; // prettier-ignore
 import { EventStream } from "./event-stream.ts";
@@ -20,6 +21,7 @@ import type { Listen } from "./event-stream.ts";
 import type { LoopMeter } from "./loop-meter.ts";
 import { toMetrics } from "./metrics.ts";
 import type { Question } from "./question.ts";
+import { queueInfo } from "./queues.ts";
 import { Refusal } from "./refusal.ts";
 import type { Roots } from "./roots.ts";
 import { scopeBranches, taskBranch } from "./tree.ts";
@@ -70,6 +72,7 @@ export const ROUTES: readonly Route[] = [
   { method: "GET", path: "/tasks/:id", does: "one task, live or ended", answer: oneTask },
   { method: "GET", path: "/findings", does: "what the watch holds to be wrong", answer: findings },
   { method: "GET", path: "/stats", does: "counts and run times by name", answer: stats },
+  { method: "GET", path: "/jobs", does: "the queues of durable jobs that are open here, and their counts", answer: jobs },
   { method: "GET", path: "/metrics", does: "the same for Prometheus", answer: metrics },
   { method: "GET", path: "/dump", does: "where each function waits (?filter=&min-count=&limit=)", answer: dump },
   { method: "GET", path: "/events", does: "what happens, as it happens (?type=&path=)", answer: events },
@@ -202,6 +205,12 @@ async function check(subject: Subject, question: Question): Promise<CheckAnswer>
 function stats({ roots }: Subject, question: Question): StatsAnswer {
   question.allow();
   return { ...head(), roots: roots.stats() };
+}
+
+async function jobs({ roots }: Subject, question: Question): Promise<JobsAnswer> {
+  question.allow();
+  const queues = [...openQueues].filter(({ scope }) => roots.has(scope));
+  return { ...head(), queues: await Promise.all(queues.map(queueInfo)) };
 }
 
 async function metrics(subject: Subject, question: Question): Promise<TextAnswer> {

@@ -6,6 +6,7 @@ import { badOption, toCount, toName } from "../core/duration.ts";
 import { given } from "../core/given.ts";
 import type { CloseOptions, CloseReport, Scope } from "../core/index.ts";
 import { intakeOf } from "../core/intake.ts";
+import type { ScopeNode } from "../core/scope-node.ts";
 import { ScopeView } from "../core/scope-view.ts";
 import { cannot, refuseUnable } from "./capabilities.ts";
 import { settingsOf } from "./define.ts";
@@ -17,6 +18,8 @@ import type { JobListener } from "./events.ts";
 import { readInput, toInputText } from "./input.ts";
 import { newJob } from "./new-job.ts";
 import type { EnqueueOptions } from "./new-job.ts";
+import { openQueues } from "./open-queues.ts";
+import type { OpenQueue } from "./open-queues.ts";
 import type { EnqueueItem, InTransaction, Queue, ScheduleOptions, Stored } from "./queue.ts";
 import type { JobPage, JobQuery, JobRecord, JobStats } from "./record.ts";
 import { keyOf, Schedules } from "./schedules.ts";
@@ -44,8 +47,9 @@ interface Parts {
 }
 
 /** A queue, as its users see it. */
-export class JobQueue implements Queue {
+export class JobQueue implements Queue, OpenQueue {
   readonly path: string;
+  readonly scope: ScopeNode;
   readonly #parts: Parts;
   readonly #events: JobEvents;
   readonly #waiting: Waiting;
@@ -58,18 +62,36 @@ export class JobQueue implements Queue {
     const { scope, store, definitions, trouble } = parts;
     this.#parts = parts;
     this.path = scope.path;
+    this.scope = ScopeView.nodeOf(scope);
     this.#events = new JobEvents(scope.path);
     this.#waiting = new Waiting(store, trouble);
     this.#schedules = new Schedules(definitions);
     this.#worker = new Worker({
       ...parts,
-      scope: ScopeView.nodeOf(scope),
+      scope: this.scope,
       events: this.#events,
       waiting: this.#waiting,
       schedules: this.#schedules,
     });
+    openQueues.add(this);
     // The last of all: after every attempt has ended.
     scope.defer(() => this.#end());
+  }
+
+  get engine(): string {
+    return this.#parts.engine.name;
+  }
+
+  get jobs(): readonly string[] {
+    return this.#isWorking ? [...this.#parts.definitions.keys()] : [];
+  }
+
+  get running(): number {
+    return this.#worker.running;
+  }
+
+  get concurrency(): number {
+    return this.#parts.concurrency;
   }
 
   /** What others did. */
@@ -81,7 +103,7 @@ export class JobQueue implements Queue {
 
   /** Begins to run jobs. */
   work(): void {
-    const { scope, definitions } = this.#parts;
+    const { scope } = this.#parts;
     this.#isWorking = true;
     const stopped = new Promise<void>((resolve) => {
       const stop = (): void => {
@@ -96,7 +118,7 @@ export class JobQueue implements Queue {
     // What is seen of the worker while nothing runs; it keeps the process alive, as a server does that listens.
     scope.service("worker", async (task) => {
       task.ready();
-      task.set({ jobs: [...definitions.keys()] });
+      task.set({ jobs: this.jobs });
       await cancellable(stopped);
     });
     this.#sweepLater();
@@ -309,6 +331,7 @@ export class JobQueue implements Queue {
     this.#stopWork();
     await this.#worker.untilIdle();
     this.#isEnded = true;
+    openQueues.delete(this);
     this.#waiting.close(new QueueClosedError(this.path, "to wait for a job"));
     await this.#parts.store.close();
   }

@@ -98,6 +98,11 @@ export class Worker {
     });
   }
 
+  /** How many attempts run here. */
+  get running(): number {
+    return this.#running.size;
+  }
+
   /** Something may be claimable: of this name, or of any. */
   wake(name?: string): void {
     if (name === undefined) this.#dry.clear();
