@@ -1,6 +1,7 @@
 import { Option, type Command } from "commander";
 import { existsSync } from "node:fs";
 import type { Engine, JobState, JobSummary, JobStore } from "../jobs/index.ts";
+import { JOB_STATES } from "../jobs/record.ts";
 import type { Visit } from "../jobs/visit.ts";
 import { toCount } from "./arguments.ts";
 import { exitCodesText } from "./exit-codes.ts";
@@ -9,7 +10,6 @@ import { Failure } from "./failure.ts";
 import { listLines, recordLines, statsLines } from "./job-text.ts";
 import { print } from "./verb.ts";
 
-const STATES: readonly JobState[] = ["queued", "running", "succeeded", "failed", "cancelled"];
 const STORE = "the file of the SQLite engine, or the URL of a Postgres: postgres://…";
 
 const ENGINE: readonly (keyof typeof failures)[] = [
@@ -64,7 +64,8 @@ export function addJobs(program: Command): void {
     ["dead", "list what has failed for good, the newest first", "failed"],
   ] as const) {
     const command = add(name, description);
-    if (state === undefined) command.addOption(new Option("--state <state>", "only these").choices(STATES));
+    if (state === undefined)
+      command.addOption(new Option("--state <state>", "only these").choices(JOB_STATES));
     command
       .option("--name <name>", "only jobs of this name")
       .option("--key <key>", "only jobs with this key")

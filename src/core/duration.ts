@@ -39,6 +39,17 @@ export function toFunction<F>(value: F, option: string): F {
   throw badOption(option, value, "a function");
 }
 
+/** Refuses what is given and is none of these, with `RangeError`. */
+export function oneOf(option: string, value: string | undefined, allowed: readonly string[]): void {
+  if (value !== undefined && !allowed.includes(value)) throw badOption(option, value, allowed.join(" or "));
+}
+
+/** An object with options in it, or `RangeError`. */
+export function toObject<O>(value: O, option: string): O {
+  if (typeof value === "object" && value !== null) return value;
+  throw badOption(option, value, "an object");
+}
+
 /** A name or key: a string with something in it, or `RangeError`. */
 export function toName(value: string, option: string): string {
   if (typeof value === "string" && value !== "") return value;

@@ -115,10 +115,25 @@ function untilCancelled(node: TaskNode): Promise<unknown> {
 
 /** What we use of `croner`, an optional peer. */
 export interface CronModule {
-  readonly Cron: new (
-    expression: string,
-    options: { paused: true; timezone?: string },
-  ) => { nextRun(after?: Date): Date | null };
+  readonly Cron: new (expression: string, options: { paused: true; timezone?: string }) => Cron;
+}
+
+/** When an expression comes true. */
+export interface Cron {
+  nextRun(after?: Date): Date | null;
+}
+
+/** An expression, read. Throws `RangeError` for one that cannot be, or a time zone that there is not. */
+export function readCron({ Cron }: CronModule, expression: string, timeZone: string | undefined): Cron {
+  try {
+    const cron = new Cron(expression, { paused: true, ...given({ timezone: timeZone }) });
+    // The time zone is looked up only here.
+    cron.nextRun();
+    return cron;
+  } catch (cause) {
+    const zone = timeZone === undefined ? "" : ` in the time zone ${JSON.stringify(timeZone)}`;
+    throw badOption("expression", expression, `one that croner can read${zone} (${String(cause)})`);
+  }
 }
 
 /** Clocks of the wall are set; no longer sleep than this goes unchecked. */
@@ -130,11 +145,7 @@ async function* cronTimes(
   expression: string,
   timeZone: string | undefined,
 ): AsyncGenerator<Date> {
-  const { Cron } = await loadCroner(name);
-  const cron = new Cron(expression, {
-    paused: true,
-    ...(timeZone === undefined ? {} : { timezone: timeZone }),
-  });
+  const cron = readCron(await loadCroner(name), expression, timeZone);
   let next = cron.nextRun(new Date(wall()));
   while (next !== null) {
     const left = next.getTime() - wall();

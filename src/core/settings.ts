@@ -1,4 +1,4 @@
-import { badOption, toCount, toMs } from "./duration.ts";
+import { oneOf, toCount, toMs } from "./duration.ts";
 import type { ScopeSettings } from "./scope-node.ts";
 import type { ScopeOptions } from "./options.ts";
 
@@ -29,8 +29,4 @@ export function toSettings(options: ScopeOptions, parent: ScopeSettings | undefi
     attributes: options.attributes ?? {},
     hasContext: options.context ?? parent?.hasContext ?? true,
   };
-}
-
-function oneOf(option: string, value: string | undefined, allowed: readonly string[]): void {
-  if (value !== undefined && !allowed.includes(value)) throw badOption(option, value, allowed.join(" or "));
 }

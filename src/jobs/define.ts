@@ -1,4 +1,4 @@
-import { badOption, toCount, toFunction, toMs, toName } from "../core/duration.ts";
+import { badOption, toCount, toFunction, toMs, toName, toObject } from "../core/duration.ts";
 import { given } from "../core/given.ts";
 import type { Backoff, Duration, RetryPolicy, SpawnOptions } from "../core/index.ts";
 import { toRetry } from "../core/restart.ts";
@@ -118,7 +118,7 @@ export function defineJob(
   name: string,
   options: JobOptions<never, unknown> & { readonly input?: StandardSchema | undefined },
 ): Job {
-  return new Definition(toSettings(name, options));
+  return new Definition(toSettings(toName(name, "name"), toObject(options, "options")));
 }
 
 class Definition implements Job {
@@ -153,7 +153,7 @@ function toSettings(
     if (value !== undefined) toMs(value, option);
   if (concurrencyKey !== undefined) toFunction(concurrencyKey, "concurrencyKey");
   return {
-    name: toName(name, "name"),
+    name,
     schema: input,
     run: toFunction(run, "run") as JobRun<unknown, unknown>,
     retry: toRetry({ ...BACKOFF, attempts: DEFAULT_ATTEMPTS, ...options.retry }),

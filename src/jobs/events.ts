@@ -1,3 +1,4 @@
+import { toFunction } from "../core/duration.ts";
 import { report } from "../core/reporter.ts";
 import type { ErrorInfo } from "../core/index.ts";
 import type { JobEnd } from "./record.ts";
@@ -65,7 +66,7 @@ export class JobEvents {
   }
 
   on(listener: JobListener): () => void {
-    const entry = { listener };
+    const entry = { listener: toFunction(listener, "listener") };
     this.#listeners.add(entry);
     return () => {
       this.#listeners.delete(entry);

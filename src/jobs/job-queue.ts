@@ -2,7 +2,7 @@ import { callLater, clearTimer, wall } from "../core/clock.ts";
 import type { Timer } from "../core/clock.ts";
 import { cancellable } from "../core/cancellable.ts";
 import { outside } from "../core/context.ts";
-import { badOption, toCount, toName } from "../core/duration.ts";
+import { badOption, oneOf, toCount, toName, toObject } from "../core/duration.ts";
 import { given } from "../core/given.ts";
 import type { CloseOptions, CloseReport, Scope } from "../core/index.ts";
 import { intakeOf } from "../core/intake.ts";
@@ -21,6 +21,7 @@ import type { EnqueueOptions } from "./new-job.ts";
 import { openQueues } from "./open-queues.ts";
 import type { OpenQueue } from "./open-queues.ts";
 import type { EnqueueItem, InTransaction, Queue, ScheduleOptions, Stored } from "./queue.ts";
+import { JOB_STATES } from "./record.ts";
 import type { JobPage, JobQuery, JobRecord, JobStats } from "./record.ts";
 import { keyOf, Schedules } from "./schedules.ts";
 import type { OwnSchedule } from "./schedules.ts";
@@ -139,6 +140,7 @@ export class JobQueue implements Queue, OpenQueue {
     items: readonly EnqueueItem<Input>[],
     options: InTransaction = {},
   ): Promise<readonly Stored[]> {
+    if (!Array.isArray(items)) throw badOption("items", items, "an array of { input }");
     return items.length === 0 ? [] : this.#enqueue(job, items, options.client);
   }
 
@@ -185,6 +187,7 @@ export class JobQueue implements Queue, OpenQueue {
 
   async list(query: JobQuery = {}): Promise<JobPage> {
     this.#refuseClosed("list");
+    oneOf("state", query.state, JOB_STATES);
     const limit = Math.min(toCount(query.limit ?? DEFAULT_PAGE, "limit", 1), MAX_PAGE);
     return this.#parts.store.list({ ...query, limit });
   }
@@ -277,7 +280,8 @@ export class JobQueue implements Queue, OpenQueue {
       throw cannot(engine, "enqueue within a transaction of yours (client)");
     refuseUnable(engine, settings);
     const jobs: NewJob[] = [];
-    for (const { input, ...options } of items) {
+    for (const item of items) {
+      const { input, ...options } = toObject(item, "item");
       if (options.onConflict === "replace" && !engine.capabilities.replace)
         throw cannot(engine, 'onConflict: "replace"');
       const text = toInputText(settings.name, input);

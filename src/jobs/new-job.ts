@@ -1,5 +1,5 @@
 import { wall } from "../core/clock.ts";
-import { badOption, toMs, toName } from "../core/duration.ts";
+import { badOption, oneOf, toMs, toName } from "../core/duration.ts";
 import type { Duration } from "../core/index.ts";
 import { toPriority } from "./define.ts";
 import type { JobSettings } from "./define.ts";
@@ -24,7 +24,7 @@ export interface EnqueueOptions {
   readonly expires?: Duration | Date;
 }
 
-const CONFLICTS: readonly unknown[] = [undefined, "join", "replace", "reject"];
+const CONFLICTS: readonly string[] = ["join", "replace", "reject"];
 
 /** An input, as it is stored, and as the job's function will get it. */
 export interface JobInput {
@@ -37,7 +37,7 @@ export interface JobInput {
 export function newJob(settings: JobSettings, input: JobInput, options: EnqueueOptions): NewJob {
   const { key, onConflict, priority } = options;
   if (key !== undefined) toName(key, "key");
-  if (!CONFLICTS.includes(onConflict)) throw badOption("onConflict", onConflict, "join, replace or reject");
+  oneOf("onConflict", onConflict, CONFLICTS);
   const runAt = runAtOf(options);
   const expiresAt = expiresAtOf(settings, options);
   const concurrencyKey = concurrencyKeyOf(settings, input.value);

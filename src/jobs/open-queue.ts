@@ -1,4 +1,4 @@
-import { badOption, toCount, toMs, toName } from "../core/duration.ts";
+import { badOption, toCount, toMs, toName, toObject } from "../core/duration.ts";
 import { report } from "../core/reporter.ts";
 import { ScopeView } from "../core/scope-view.ts";
 import { refuseUnable } from "./capabilities.ts";
@@ -23,7 +23,8 @@ const DEFAULT_CONCURRENCY = 10;
  * const { id } = await queue.enqueue(deliver, { url, body });
  */
 export async function openQueue(options: QueueOptions): Promise<Queue> {
-  const { engine, work = true } = options;
+  const { work = true } = toObject(options, "options");
+  const engine = toEngine(options.engine);
   const lease = toMs(options.lease ?? DEFAULT_LEASE, "lease");
   const concurrency = toCount(options.concurrency ?? DEFAULT_CONCURRENCY, "concurrency", 1);
   if (lease < engine.capabilities.minLease)
@@ -58,7 +59,13 @@ export async function openQueue(options: QueueOptions): Promise<Queue> {
   }
 }
 
+function toEngine(engine: Engine): Engine {
+  if (typeof toObject(engine, "engine").open === "function") return engine;
+  throw badOption("engine", engine, 'an engine, such as sqlite("jobs.db")');
+}
+
 function toDefinitions(jobs: readonly AnyJob[], engine: Engine): ReadonlyMap<string, JobSettings> {
+  if (!Array.isArray(jobs)) throw badOption("jobs", jobs, "an array of what defineJob() returned");
   const definitions = new Map<string, JobSettings>();
   for (const job of jobs) {
     const settings = settingsOf(job);

@@ -1,6 +1,7 @@
 import { wall } from "../core/clock.ts";
 import { given } from "../core/given.ts";
-import { loadCroner } from "../core/schedule.ts";
+import { loadCroner, readCron } from "../core/schedule.ts";
+import type { Cron, CronModule } from "../core/schedule.ts";
 import type { JobSettings } from "./define.ts";
 import type { Enqueued, JobStore, NewJob, StoredSchedule } from "./engine.ts";
 import { newJob } from "./new-job.ts";
@@ -22,8 +23,6 @@ export interface OwnSchedule {
   last?: { readonly id: string; readonly runAt: number } | undefined;
 }
 
-type Cron = InstanceType<Awaited<ReturnType<typeof loadCroner>>["Cron"]>;
-
 /**
  * A schedule is a chain of jobs: each occurrence, when it ends, stores the next one in the same moment. So it goes on
  * whoever runs it; one that is missed while nobody works is run once, later; and two never run at once.
@@ -32,7 +31,7 @@ export class Schedules {
   readonly #definitions: ReadonlyMap<string, JobSettings>;
   /** What this process has said about schedules: newer than what is stored. */
   readonly #own = new Map<string, OwnSchedule>();
-  #croner: Awaited<ReturnType<typeof loadCroner>> | undefined = undefined;
+  #croner: CronModule | undefined = undefined;
 
   constructor(definitions: ReadonlyMap<string, JobSettings>) {
     this.#definitions = definitions;
@@ -81,7 +80,10 @@ export class Schedules {
     return this.occurrence(this.#own.get(schedule.name) ?? stored, wall());
   }
 
-  /** The next occurrence after a moment, as a job; undefined: there is none. */
+  /**
+   * The next occurrence after a moment, as a job; undefined: there is none. Throws `RangeError` for an expression that
+   * cannot be read.
+   */
   occurrence({ schedule, settings, input, priority }: OwnSchedule, after: number): NewJob | undefined {
     const runAt = this.#cron(schedule).nextRun(new Date(after))?.getTime();
     if (runAt === undefined) return undefined;
@@ -91,9 +93,6 @@ export class Schedules {
 
   #cron({ expression, timeZone }: StoredSchedule): Cron {
     if (this.#croner === undefined) throw new Error("schedules were not loaded");
-    return new this.#croner.Cron(expression, {
-      paused: true,
-      ...(timeZone === undefined ? {} : { timezone: timeZone }),
-    });
+    return readCron(this.#croner, expression, timeZone);
   }
 }
