@@ -1,9 +1,7 @@
 import { now } from "../core/clock.ts";
 import { outside } from "../core/context.ts";
-import { toMs } from "../core/duration.ts";
 import { intakeOf } from "../core/intake.ts";
 import type { Scope } from "../core/index.ts";
-import type { Duration } from "../core/words.ts";
 import { Connections, type ServerLike, spareUnsent } from "./connections.ts";
 import type { Requests } from "./request-scope.ts";
 
@@ -18,7 +16,8 @@ export interface AppParts {
   readonly owner: Scope;
   readonly requests: Requests;
   readonly background: Scope;
-  readonly drain: Duration;
+  /** In ms. */
+  readonly drain: number;
 }
 
 /**
@@ -86,7 +85,7 @@ export class AppShutdown {
   async #closeOwn(): Promise<void> {
     const { requests, background, drain } = this.#parts;
     const reason = "the app was closed";
-    const until = now() + toMs(drain, "drain");
+    const until = now() + drain;
     await requests.scope.close({ drain, reason });
     await background.close({ drain: Math.max(0, until - now()), reason });
   }

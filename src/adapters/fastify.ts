@@ -7,8 +7,10 @@ import type {
   HookHandlerDoneFunction,
   RouteHandlerMethod,
 } from "fastify";
+import { badOption, toMs } from "../core/duration.ts";
 import { ScopeClosedError, TaskCancelledError } from "../core/index.ts";
 import type { Scope } from "../core/index.ts";
+import { ScopeView } from "../core/scope-view.ts";
 import type { Duration } from "../core/words.ts";
 import { AppShutdown } from "./app-shutdown.ts";
 import { rememberOrigins } from "./origin.ts";
@@ -73,14 +75,15 @@ type OwnConfig = { readonly [OWN]?: true };
 export async function holdfast(instance: object, options: HoldfastOptions): Promise<void> {
   // Of any server, logger and type provider: nothing here depends on them.
   const app = instance as FastifyInstance;
-  const owner: Scope | undefined = options.scope;
-  if (owner === undefined) {
-    throw new TypeError("holdfast needs the scope that owns the app: app.register(holdfast, { scope })");
-  }
+  const { scope: owner } = options as { readonly scope?: Scope };
+  if (owner === undefined)
+    throw badOption("scope", owner, "the one that owns the app: app.register(holdfast, { scope })");
+  ScopeView.nodeOf(owner);
+  const drain = toMs(options.drain ?? "20s", "drain");
   const requests = new Requests(owner.scope("requests"));
   const background = owner.scope("background");
   rememberOrigins(background);
-  const shutdown = new AppShutdown(app, { owner, requests, background, drain: options.drain ?? "20s" });
+  const shutdown = new AppShutdown(app, { owner, requests, background, drain });
 
   app.decorate("background", background);
   app.decorateRequest(RUN as unknown as "id", null as never);

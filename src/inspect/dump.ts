@@ -72,12 +72,13 @@ export type ReaderAnswer =
  * looked at from a worker thread.
  *
  * @throws InspectError (as a rejection): its `code` says why the process cannot be read, its message what to do. Where
- * the reader is not sure that it knows this V8, it refuses (`HF_LAYOUT_MISMATCH`) rather than print a wrong line.
+ * the reader is not sure that it knows this V8, it refuses (`HF_LAYOUT_MISMATCH`) rather than print a wrong line. RangeError (`HF_BAD_OPTION`) for an option that cannot be.
  * @example
  * const { graph } = await dump({ pid: 4711 });
  * for (const { name, script, place } of graph.functions) console.log(name, script.url, place?.line);
  */
-export async function dump({ pid, stop = false }: DumpOptions = {}): Promise<Dump> {
+export async function dump(options: DumpOptions = {}): Promise<Dump> {
+  const { pid, stop = false } = checked(options);
   const isSelf = pid === undefined || pid === process.pid;
   if (stop && isSelf)
     throw new InspectError(
@@ -89,6 +90,20 @@ export async function dump({ pid, stop = false }: DumpOptions = {}): Promise<Dum
   if (!("refusal" in answer)) throw new TypeError("the reader's thread has answered something else");
   const { code, message, cause } = answer.refusal;
   throw new InspectError(code, message, { cause });
+}
+
+/** `dump(4711)` would else be one of this process. */
+function checked(options: DumpOptions): DumpOptions {
+  const isObject = typeof options === "object" && options !== null;
+  const { pid } = isObject ? options : {};
+  if (isObject && (pid === undefined || typeof pid === "number")) return options;
+  const [option, value, expected] = isObject
+    ? ["pid", pid, "the id of a process"]
+    : ["options", options, "an object, such as { pid: 4711 }"];
+  throw Object.assign(new RangeError(`${option} is ${JSON.stringify(value)}: expected ${expected}`), {
+    code: "HF_BAD_OPTION",
+    option,
+  });
 }
 
 /**

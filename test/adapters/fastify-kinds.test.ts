@@ -23,6 +23,23 @@ const closed = (session: ClientHttp2Session): Promise<void> =>
     session.on("error", () => undefined);
   });
 
+test.each<[string, object, string, RegExp]>([
+  ["no scope", { scope: undefined }, "scope", /^scope is undefined: expected the one that owns the app: /],
+  ["another scope", { scope: "app" }, "scope", /^scope is "app": expected a scope of this copy of holdfast$/],
+  ["a bad drain", { drain: "soon" }, "drain", /^drain is "soon": expected milliseconds/],
+])("%s is refused when the app starts, not when it ends", async (_, options, option, message) => {
+  const scope = openScope("app");
+  const app = Fastify();
+  void app.register(holdfast, { scope, ...options });
+  await expect(app.ready()).rejects.toMatchObject({
+    code: "HF_BAD_OPTION",
+    option,
+    message: expect.stringMatching(message) as string,
+  });
+  expect(scope.tree().scopes).toEqual([]);
+  await scope.close();
+});
+
 test("HTTP/2: a response ends its request, a reset stream cancels it, an open session does not hold up shutdown", async () => {
   const scope = openScope("app");
   const started = gate();

@@ -266,6 +266,14 @@ async function startedAs(
   return target.pid;
 }
 
+test.each<[unknown, string, string]>([
+  [4711, "options", "options is 4711: expected an object, such as { pid: 4711 }"],
+  [null, "options", "options is null: expected an object, such as { pid: 4711 }"],
+  [{ pid: "4711" }, "pid", 'pid is "4711": expected the id of a process'],
+])("dump(%j) is refused, and does not become one of this process", async (options, option, message) => {
+  await expect(dump(options as never)).rejects.toMatchObject({ code: "HF_BAD_OPTION", option, message });
+});
+
 test("dump with stop of this process is refused: it could not read", async () => {
   await expect(dump({ stop: true })).rejects.toMatchObject({ code: "HF_CANNOT_STOP" });
 });

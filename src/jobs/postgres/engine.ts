@@ -72,7 +72,7 @@ export function postgres(options: string | PostgresOptions): Engine {
     schema = "holdfast",
     connections = 8,
     pg = {},
-  } = typeof options === "string" ? { connectionString: options } : options;
+  }: PostgresOptions = typeof options === "string" ? { connectionString: options } : (options ?? {});
   if ((connectionString === undefined) === (pool === undefined))
     // Never what was given: there may be a password in it.
     throw badOption(

@@ -5,7 +5,7 @@ import { PgBoss } from "pg-boss";
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
 import type { EngineContext, JobStore, NewJob } from "../../../src/jobs/engine.ts";
-import { postgres } from "../../../src/jobs/postgres/index.ts";
+import { postgres, type PostgresOptions } from "../../../src/jobs/postgres/index.ts";
 import { newSchema, realClock } from "./bench.ts";
 import { PostgresServer } from "./server.ts";
 
@@ -407,7 +407,11 @@ test("an engine's name has no password, and options that cannot be meant are ref
   const { name } = postgres("postgres://courier:secret@db.example:5432/courier?password=secret");
   expect(name).toBe("postgres db.example:5432/courier holdfast");
   expect(postgres("host=db password=secret").name).not.toContain("secret");
-  expect(() => postgres({})).toThrow(expect.objectContaining({ code: "HF_BAD_OPTION" }));
+  // What `process.env` gives where nothing was set.
+  for (const nothing of [undefined, {}])
+    expect(() => postgres(nothing as PostgresOptions)).toThrow(
+      expect.objectContaining({ code: "HF_BAD_OPTION", option: "connectionString" }),
+    );
   expect(() => postgres({ connectionString: "postgres://", schema: 'x"; DROP' })).toThrow(
     expect.objectContaining({ code: "HF_BAD_OPTION" }),
   );
