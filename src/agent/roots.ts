@@ -10,8 +10,8 @@ import {
   totalOf,
 } from "../core/describe.ts";
 import { roots } from "../core/roots.ts";
-import { Tally } from "../core/scope-node.ts";
 import type { ScopeNode } from "../core/scope-node.ts";
+import { addTally, countsOf, newTally } from "../core/tally.ts";
 import { HIDDEN, isTerminal, stateName, stateOf, terminalName, WAITING } from "../core/task-node.ts";
 import type { TaskNode } from "../core/task-node.ts";
 import type { ScopeStats, TaskInfo } from "../core/info.ts";
@@ -57,10 +57,9 @@ export class Roots {
   counts(): TaskCounts {
     const live = this.#live();
     const waiting = live.filter((task) => stateOf(task) === WAITING).length;
-    const total = new Tally();
-    for (const node of this.nodes) total.add(totalOf(node));
-    const { spawned, succeeded, failed, cancelled, lost, abandoned, late } = total;
-    return { live: live.length, waiting, spawned, succeeded, failed, cancelled, lost, abandoned, late };
+    const total = newTally();
+    for (const node of this.nodes) addTally(total, totalOf(node));
+    return { live: live.length, waiting, ...countsOf(total) };
   }
 
   /** The live tasks, then the records, and whether there are more. Only those that are shown are described. */

@@ -1,8 +1,9 @@
 import { describeError } from "./errors.ts";
 import { now } from "./clock.ts";
 import { enclosing, scopePath, taskInfo, totalOf } from "./describe.ts";
-import { Tally } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
+import { endsOf } from "./tally.ts";
+import type { Tally } from "./tally.ts";
 import type { TaskNode } from "./task-node.ts";
 import type { Timer } from "./clock.ts";
 import type { CloseReport, TaskInfo } from "./info.ts";
@@ -38,15 +39,10 @@ export class Closing {
   /** Called when everything has ended: by then the tallies of what was below are the scope's own. */
   finish(): void {
     const { scope, base } = this;
-    const total = new Tally();
-    total.add(scope.tally);
     this.resolve({
       path: scopePath(scope),
       ms: Math.max(0, Math.round(now() - this.startedAt)),
-      succeeded: total.succeeded - base.succeeded,
-      failed: total.failed - base.failed,
-      cancelled: total.cancelled - base.cancelled,
-      lost: total.lost - base.lost,
+      ...endsOf(scope.tally.map((count, index) => count - (base[index] as number))),
       abandoned: this.abandoned,
       errors: this.errors,
     });

@@ -13,6 +13,7 @@ import { forgetPools } from "./limits.ts";
 import { roots } from "./roots.ts";
 import { CLOSED, CLOSING, DRAINING } from "./scope-node.ts";
 import type { ScopeNode, ScopeWaiter } from "./scope-node.ts";
+import { addTally } from "./tally.ts";
 import { BODY_DONE, GIVING_UP, isTerminal, STOPPING } from "./task-node.ts";
 import type { CloseReport } from "./info.ts";
 import { together } from "./verdict.ts";
@@ -167,7 +168,7 @@ function closed(scope: ScopeNode): void {
     forgetPools(scope.ledger.pools);
     scope.ledger.watcher?.stop();
   }
-  around?.tally.add(scope.tally);
+  if (around !== undefined) addTally(around.tally, scope.tally);
   if (scope.owner === undefined) deliverFailures(scope);
   else scope.owner.scope.groups--;
   clearTimer(scope.closing?.drainTimer);

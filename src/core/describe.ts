@@ -1,6 +1,5 @@
 import { toWall } from "./clock.ts";
 import { describeError } from "./errors.ts";
-import { Tally } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import {
   CANCELLED, extrasOf, HIDDEN, isTerminal, stateName, stateOf, SUCCEEDED, terminalName, visibleTask, WAITING,
@@ -12,6 +11,8 @@ import type { RecordDetail, TaskRecord } from "./ledger.ts";
 import type { ScopeStats, ScopeTree, TaskInfo } from "./info.ts";
 import type { Attributes } from "./options.ts";
 import type { ScopeState, TaskState } from "./words.ts";
+import { addTally, countsOf, newTally } from "./tally.ts";
+import type { Tally } from "./tally.ts";
 import { childScopes, familyOfScope, listed, scopesOf } from "./walk.ts";
 
 const SCOPE_STATES: readonly ScopeState[] = ["open", "draining", "closing", "closed"];
@@ -184,7 +185,6 @@ export function enclosing(scope: ScopeNode): ScopeNode | undefined {
 }
 
 export function describeStats(scope: ScopeNode): ScopeStats {
-  const tally = totalOf(scope);
   let live = 0;
   let waiting = 0;
   for (const task of familyOfScope(scope).tasks) {
@@ -197,21 +197,15 @@ export function describeStats(scope: ScopeNode): ScopeStats {
     state: scopeState(scope),
     live,
     waiting,
-    spawned: tally.spawned,
-    succeeded: tally.succeeded,
-    failed: tally.failed,
-    cancelled: tally.cancelled,
-    lost: tally.lost,
-    abandoned: tally.abandoned,
-    late: tally.late,
+    ...countsOf(totalOf(scope)),
     names: scope.ledger.names(),
   };
 }
 
 /** The sum over a scope and what lives below it. */
 export function totalOf(scope: ScopeNode): Tally {
-  const sum = new Tally();
-  for (const inner of scopesOf(scope)) sum.add(inner.tally);
+  const sum = newTally();
+  for (const inner of scopesOf(scope)) addTally(sum, inner.tally);
   return sum;
 }
 

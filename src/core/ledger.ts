@@ -1,6 +1,7 @@
 import { MARKER } from "./marker.ts";
 import { report } from "./reporter.ts";
-import { ABANDONED, CANCELLED, FAILED, LOST, SUCCEEDED } from "./task-node.ts";
+import { endsOf } from "./tally.ts";
+import { ABANDONED } from "./task-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import type { Pool } from "./limits.ts";
 import type { TaskNode } from "./task-node.ts";
@@ -21,17 +22,7 @@ class NameCounts {
   readonly buckets = new Float64Array(BUCKETS);
 
   toStats(): NameStats {
-    const { ended } = this;
-    return {
-      live: this.live,
-      succeeded: ended[SUCCEEDED] as number,
-      failed: ended[FAILED] as number,
-      cancelled: ended[CANCELLED] as number,
-      lost: ended[LOST] as number,
-      abandoned: ended[ABANDONED] as number,
-      p50: this.#percentile(0.5),
-      p99: this.p99,
-    };
+    return { live: this.live, ...endsOf(this.ended), p50: this.#percentile(0.5), p99: this.p99 };
   }
 
   /** How many attempts ended. */

@@ -2,6 +2,8 @@ import type { Timer } from "./clock.ts";
 import type { Closing } from "./close-report.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Fifo } from "./fifo.ts";
+import { newTally } from "./tally.ts";
+import type { Tally } from "./tally.ts";
 import type { TaskNode } from "./task-node.ts";
 import type { ScopeEventName, ScopeEvent } from "./info.ts";
 import type { Attributes, OnError } from "./options.ts";
@@ -11,27 +13,6 @@ export const OPEN = 0;
 export const DRAINING = 1;
 export const CLOSING = 2;
 export const CLOSED = 3;
-
-/** How many tasks of a scope have come to which end. */
-export class Tally {
-  spawned = 0;
-  succeeded = 0;
-  failed = 0;
-  cancelled = 0;
-  lost = 0;
-  abandoned = 0;
-  late = 0;
-
-  add(other: Tally): void {
-    this.spawned += other.spawned;
-    this.succeeded += other.succeeded;
-    this.failed += other.failed;
-    this.cancelled += other.cancelled;
-    this.lost += other.lost;
-    this.abandoned += other.abandoned;
-    this.late += other.late;
-  }
-}
 
 /** Somebody who waits for a scope, and the task in which they do. */
 export interface ScopeWaiter {
@@ -79,7 +60,7 @@ export class ScopeNode {
   /** Groups among them whose scope is not closed: without any, no walk over scopes has to look at tasks. */
   groups = 0;
   /** Of tasks in this scope, and in child scopes that have closed. */
-  readonly tally: Tally = new Tally();
+  readonly tally: Tally = newTally();
   keys: Map<string, TaskNode> | undefined = undefined;
   slotsUsed = 0;
   slotQueue: Fifo<TaskNode> | undefined = undefined;
