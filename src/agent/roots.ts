@@ -1,7 +1,7 @@
-import { familyOfScope } from "../core/walk.ts";
 import {
   describeStats,
   isWithin,
+  liveTasks,
   recordInfo,
   scopePath,
   scopeState,
@@ -12,7 +12,7 @@ import {
 import { roots } from "../core/roots.ts";
 import type { ScopeNode } from "../core/scope-node.ts";
 import { addTally, countsOf, newTally } from "../core/tally.ts";
-import { HIDDEN, isTerminal, stateName, stateOf, terminalName, WAITING } from "../core/task-node.ts";
+import { stateName, stateOf, terminalName, WAITING } from "../core/task-node.ts";
 import type { TaskNode } from "../core/task-node.ts";
 import type { ScopeStats, TaskInfo } from "../core/info.ts";
 import type { ScopeState } from "../core/words.ts";
@@ -108,9 +108,7 @@ export class Roots {
   }
 
   #live(): TaskNode[] {
-    return this.nodes.flatMap((node) =>
-      familyOfScope(node).tasks.filter((task) => (task.flags & HIDDEN) === 0 && !isTerminal(task)),
-    );
+    return this.nodes.flatMap(liveTasks);
   }
 
   *#records(): Generator<TaskRecord> {

@@ -2,7 +2,7 @@ import { emptyTree, taskInfo, visible, visibleChildren } from "../core/describe.
 import type { ScopeNode } from "../core/scope-node.ts";
 import { isTerminal } from "../core/task-node.ts";
 import type { TaskNode } from "../core/task-node.ts";
-import { childScopes, listed } from "../core/walk.ts";
+import { listed } from "../core/walk.ts";
 import type { Omitted, ScopeBranch, TaskBranch } from "./answers.ts";
 
 /** How much of a tree is told: a process may hold a million tasks, and a screen has forty lines. */
@@ -79,7 +79,7 @@ function tasksOf(node: ScopeNode | TaskNode): TaskNode[] {
 
 function scopesOf(node: ScopeNode | TaskNode): ScopeNode[] {
   const owner = isTask(node) ? node.extras?.group : node;
-  return owner === undefined ? [] : childScopes(owner);
+  return listed(owner?.scopes);
 }
 
 function isTask(node: ScopeNode | TaskNode): node is TaskNode {

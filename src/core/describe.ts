@@ -2,7 +2,7 @@ import { toWall } from "./clock.ts";
 import { describeError } from "./errors.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import {
-  CANCELLED, extrasOf, HIDDEN, isTerminal, stateName, stateOf, SUCCEEDED, terminalName, visibleTask, WAITING,
+  CANCELLED, extrasOf, FAILED, HIDDEN, isTerminal, stateName, stateOf, SUCCEEDED, terminalName, visibleTask, WAITING,
 } from "./task-node.ts"; // prettier-ignore
 import type { TaskNode } from "./task-node.ts";
 import { given } from "./given.ts";
@@ -13,7 +13,7 @@ import type { Attributes } from "./options.ts";
 import type { ScopeState, TaskState } from "./words.ts";
 import { addTally, countsOf, newTally } from "./tally.ts";
 import type { Tally } from "./tally.ts";
-import { childScopes, familyOfScope, listed, scopesOf } from "./walk.ts";
+import { familyOfScope, listed, scopesOf } from "./walk.ts";
 
 const SCOPE_STATES: readonly ScopeState[] = ["open", "draining", "closing", "closed"];
 const NO_ATTRIBUTES: Attributes = Object.freeze({});
@@ -68,13 +68,6 @@ export function parentPath(node: TaskNode): string | undefined {
   return path;
 }
 
-/** How many visible children live. */
-function countChildren(node: TaskNode): number {
-  let count = 0;
-  for (const child of visibleChildren(node)) if (!isTerminal(child)) count++;
-  return count;
-}
-
 /** Its children, those of its hidden blocks, and those of its group. */
 export function visibleChildren(node: TaskNode): TaskNode[] {
   const found: TaskNode[] = [];
@@ -88,18 +81,8 @@ export function visibleChildren(node: TaskNode): TaskNode[] {
 
 /** A live or ended task as plain data. */
 export function taskInfo(node: TaskNode): TaskInfo {
-  const state = stateOf(node);
-  return describe(
-    { ...times(node), attempt: attemptOf(node), detail: detailOf(node), error: errorOf(node) },
-    taskPath(node),
-    stateName(node),
-    state >= SUCCEEDED ? node.endedAt : undefined,
-    countChildren(node),
-  );
-}
-
-function times(node: TaskNode): Pick<TaskRecord, "id" | "name" | "createdAt" | "startedAt"> {
-  return { id: node.id, name: node.name, createdAt: node.createdAt, startedAt: node.startedAt };
+  const more = { attempt: attemptOf(node), detail: detailOf(node), error: errorOf(node) };
+  return describe(node, more, taskPath(node), stateName(node), visibleChildren(node).length);
 }
 
 /** What there is to say of a task beyond names, times and its error; undefined where there is nothing. */
@@ -113,12 +96,11 @@ export function detailOf({ extras }: TaskNode): RecordDetail | undefined {
 /** What went wrong with a task, for its record; `NO_ERROR` where nothing did. */
 export function errorOf(node: TaskNode): unknown {
   const state = stateOf(node);
-  const last = node.extras?.lastError;
   if (state === SUCCEEDED) return NO_ERROR;
+  const last = node.extras?.lastError;
   // Cancelled in back-off: what the last attempt failed with says more than that it was cancelled.
-  if (last === undefined || (state > SUCCEEDED && state !== CANCELLED))
-    return state > SUCCEEDED ? node.result : NO_ERROR;
-  return last.error;
+  if (last !== undefined && state <= CANCELLED && state !== FAILED) return last.error;
+  return state < SUCCEEDED ? NO_ERROR : node.result;
 }
 
 /** The attempt it is in, from 1; 0 while it has not started. */
@@ -130,29 +112,26 @@ export function attemptOf(node: TaskNode): number {
 /** An ended task as plain data, from its record. */
 export function recordInfo(record: TaskRecord): TaskInfo {
   const above = record.parentPath ?? scopePath(record.scope);
-  return describe(record, `${above}/${record.name}`, terminalName(record.state), record.endedAt, 0);
+  return describe(record, record, `${above}/${record.name}`, terminalName(record.state), 0);
 }
 
-type Described = Pick<TaskRecord, "id" | "name" | "createdAt" | "startedAt" | "attempt" | "detail" | "error">;
-
 function describe(
-  task: Described,
+  { id, name, createdAt, startedAt, endedAt }: TaskNode | TaskRecord,
+  { attempt, detail, error }: Pick<TaskRecord, "attempt" | "detail" | "error">,
   path: string,
   state: TaskState,
-  endedAt: number | undefined,
   children: number,
 ): TaskInfo {
-  const { detail, error } = task;
   return given({
-    id: task.id,
-    name: task.name,
+    id,
+    name,
     path,
     state,
-    attempt: task.attempt,
+    attempt,
     key: detail?.key,
-    createdAt: toWall(task.createdAt),
-    startedAt: task.attempt === 0 ? undefined : toWall(task.startedAt),
-    endedAt: endedAt === undefined ? undefined : toWall(endedAt),
+    createdAt: toWall(createdAt),
+    startedAt: startedAt < 0 ? undefined : toWall(startedAt),
+    endedAt: endedAt < 0 ? undefined : toWall(endedAt),
     error: error === NO_ERROR ? undefined : describeError(error),
     attempts: detail?.history && [...detail.history],
     progress: detail?.progress,
@@ -163,12 +142,15 @@ function describe(
 
 /** The tasks of a scope and below: the live ones, then the records of the ended, newest first. */
 export function* describeTasks(scope: ScopeNode): Generator<TaskInfo> {
-  for (const task of familyOfScope(scope).tasks) {
-    if ((task.flags & HIDDEN) === 0 && !isTerminal(task)) yield taskInfo(task);
-  }
+  for (const task of liveTasks(scope)) if (!isTerminal(task)) yield taskInfo(task);
   for (const record of scope.ledger.records()) {
     if (isWithin(record.scope, scope)) yield recordInfo(record);
   }
+}
+
+/** The live tasks of a scope and below. */
+export function liveTasks(scope: ScopeNode): TaskNode[] {
+  return familyOfScope(scope).tasks.filter((task) => (task.flags & HIDDEN) === 0);
 }
 
 /** Whether `inner` is `outer` or stands in it. */
@@ -185,18 +167,12 @@ export function enclosing(scope: ScopeNode): ScopeNode | undefined {
 }
 
 export function describeStats(scope: ScopeNode): ScopeStats {
-  let live = 0;
-  let waiting = 0;
-  for (const task of familyOfScope(scope).tasks) {
-    if ((task.flags & HIDDEN) !== 0 || isTerminal(task)) continue;
-    live++;
-    if (stateOf(task) === WAITING) waiting++;
-  }
+  const live = liveTasks(scope);
   return {
     path: scopePath(scope),
     state: scopeState(scope),
-    live,
-    waiting,
+    live: live.length,
+    waiting: live.filter((task) => stateOf(task) === WAITING).length,
     ...countsOf(totalOf(scope)),
     names: scope.ledger.names(),
   };
@@ -221,34 +197,24 @@ interface OpenTask extends TaskInfo {
 /** The live tree below a scope. */
 export function describeTree(scope: ScopeNode): ScopeTree {
   const root = emptyTree(scope);
-  const scopes: [ScopeNode, OpenTree][] = [[scope, root]];
-  const tasks: [TaskNode, OpenTask[]][] = [];
-  for (;;) {
-    const nextScope = scopes.pop();
-    if (nextScope !== undefined) {
-      const [node, tree] = nextScope;
-      for (const task of visible(listed(node.tasks)).reverse()) tasks.push([task, tree.tasks]);
-      openBelow(node, tree.scopes, scopes);
-      continue;
+  const open: [tasks: TaskNode[], scopes: ScopeNode[], into: OpenTree | OpenTask][] = [];
+  const openScope = (node: ScopeNode, tree: OpenTree): void => {
+    open.push([visible(listed(node.tasks)), listed(node.scopes), tree]);
+  };
+  openScope(scope, root);
+  for (const [tasks, scopes, into] of open) {
+    for (const task of tasks) {
+      const tree: OpenTask = { ...taskInfo(task), tasks: [], scopes: [] };
+      into.tasks.push(tree);
+      open.push([visibleChildren(task), listed(task.extras?.group?.scopes), tree]);
     }
-    const nextTask = tasks.pop();
-    if (nextTask === undefined) return root;
-    const [task, into] = nextTask;
-    const tree: OpenTask = { ...taskInfo(task), tasks: [], scopes: [] };
-    into.push(tree);
-    for (const child of visibleChildren(task).reverse()) tasks.push([child, tree.tasks]);
-    const group = task.extras?.group;
-    if (group !== undefined) openBelow(group, tree.scopes, scopes);
+    for (const child of scopes) {
+      const tree = emptyTree(child);
+      into.scopes.push(tree);
+      openScope(child, tree);
+    }
   }
-}
-
-/** The child scopes of a scope, to be described. */
-function openBelow(scope: ScopeNode, into: OpenTree[], open: [ScopeNode, OpenTree][]): void {
-  for (const child of childScopes(scope)) {
-    const below = emptyTree(child);
-    into.push(below);
-    open.push([child, below]);
-  }
+  return root;
 }
 
 /** A scope, without what is in it. */

@@ -2,18 +2,11 @@ import { CLOSED } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import type { TaskNode } from "./task-node.ts";
 
-/** The tasks of one owner's list, oldest first. A copy: what is done with them may change the list. */
-export function listed(last: TaskNode | undefined): TaskNode[] {
-  const tasks: TaskNode[] = [];
-  for (let task = last; task !== undefined; task = task.prev) tasks.push(task);
-  return tasks.reverse();
-}
-
-/** The open child scopes of a scope, oldest first. */
-export function childScopes(scope: ScopeNode): ScopeNode[] {
-  const scopes: ScopeNode[] = [];
-  for (let child = scope.scopes; child !== undefined; child = child.prev) scopes.push(child);
-  return scopes.reverse();
+/** What stands in one owner's list, oldest first. A copy: what is done with it may change the list. */
+export function listed<T extends TaskNode | ScopeNode>(last: T | undefined): T[] {
+  const all: T[] = [];
+  for (let one = last; one !== undefined; one = one.prev as T | undefined) all.push(one);
+  return all.reverse();
 }
 
 /**
