@@ -3,11 +3,12 @@ import type { Channel } from "node:diagnostics_channel";
 import { toWall, now } from "./clock.ts";
 import { enclosing, scopePath, scopeState, taskInfo } from "./describe.ts";
 import { describeError } from "./errors.ts";
+import { given } from "./given.ts";
 import { report } from "./reporter.ts";
 import type { Listener, ScopeNode } from "./scope-node.ts";
 import { HIDDEN, isTerminal } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import type { FindingWords, ScopeEvent, ScopeEventName } from "./info.ts";
+import type { FindingWords, ScopeEvent, ScopeEventName, ScopeEventOf } from "./info.ts";
 
 /** A kind of event, and its channel of node:diagnostics_channel: `holdfast:spawn`, … Its messages are the events. */
 class EventKind {
@@ -75,11 +76,8 @@ export function isHeard(scope: ScopeNode, { index, channel: target }: EventKind)
 export function emitTask(node: TaskNode, name: "spawn" | "start" | "end"): void {
   if ((node.flags & HIDDEN) !== 0) return;
   const task = taskInfo(node);
-  const text =
-    name === "end"
-      ? `${task.path} ${task.state}`
-      : `${task.path} ${name === "spawn" ? "was spawned" : "started"}`;
-  send(node.scope, { type: name, at: toWall(now()), text, task });
+  const what = { spawn: "was spawned", start: "started", end: task.state }[name];
+  send(node.scope, name, `${task.path} ${what}`, { task });
 }
 
 /** Says that a task is asked to stop, or that an attempt failed, or a service returned, and another follows. */
@@ -92,26 +90,21 @@ export function emitTrouble(
   if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, kinds[name])) return;
   const task = taskInfo(node);
   const info = describeError(error);
-  const at = toWall(now());
   if (name === "cancel") {
-    send(node.scope, { type: "cancel", at, text: info.message, task, error: info });
+    send(node.scope, name, info.message, { task, error: info });
     return;
   }
   const ended = name === "retry" ? "failed" : "ended";
   const text = `${task.path} ${ended} in attempt ${task.attempt} and runs again in ${delay} ms: ${info.message}`;
-  send(node.scope, { type: name, at, text, task, error: info, delay });
+  send(node.scope, name, text, { task, error: info, delay });
 }
 
 /** Says that something settled after it had been given up. */
 export function emitLate(node: TaskNode, isOk: boolean, error: unknown): void {
   if ((node.flags & HIDDEN) !== 0 || !isHeard(node.scope, kinds.late)) return;
   const task = taskInfo(node);
-  const text = `${task.path} settled after it was ${task.state}`;
-  const at = toWall(now());
-  send(
-    node.scope,
-    isOk ? { type: "late", at, text, task } : { type: "late", at, text, task, error: describeError(error) },
-  );
+  const more = isOk ? { task } : { task, error: describeError(error) };
+  send(node.scope, "late", `${task.path} settled after it was ${task.state}`, more);
 }
 
 /** Tells a watch, where there is one, or else whoever listens, that something is wrong with a task. */
@@ -128,15 +121,13 @@ export function emitFinding(node: TaskNode, { what, ...words }: FindingWords): v
   const task = taskInfo(node);
   const { path } = task;
   const ms = Math.max(0, (isTerminal(node) ? node.endedAt : now()) - node.createdAt);
-  const text = `${path} ${what}: ${words.advice}`;
-  send(node.scope, { type: "finding", at: toWall(now()), text, path, task, ms, ...words });
+  send(node.scope, "finding", `${path} ${what}: ${words.advice}`, { path, task, ms, ...words });
 }
 
 /** Says that something is wrong with a scope, and no task can be named. */
 export function emitScopeFinding(scope: ScopeNode, { what, ms = 0, ...words }: FindingWords): void {
   const path = scopePath(scope);
-  const text = `${path}: ${what}: ${words.advice}`;
-  send(scope, { type: "finding", at: toWall(now()), text, path, ms, ...words });
+  send(scope, "finding", `${path}: ${what}: ${words.advice}`, { path, ms, ...words });
 }
 
 /** Says that a scope has a new state. */
@@ -144,21 +135,22 @@ export function emitState(scope: ScopeNode): void {
   if (!isHeard(scope, kinds.state)) return;
   const path = scopePath(scope);
   const state = scopeState(scope);
-  const event: ScopeEvent = {
-    type: "state",
-    at: toWall(now()),
-    text: `${path} is ${state}`,
-    scope: path,
-    state,
-  };
-  send(scope, scope.reason === undefined ? event : { ...event, reason: describeError(scope.reason) });
+  const { reason } = scope;
+  const more = { scope: path, state, reason: reason === undefined ? undefined : describeError(reason) };
+  send(scope, "state", `${path} is ${state}`, given(more));
 }
 
-function send(from: ScopeNode, event: ScopeEvent): void {
-  const { index, channel: target } = kinds[event.type];
+function send<E extends ScopeEventName>(
+  from: ScopeNode,
+  type: E,
+  text: string,
+  more: Omit<ScopeEventOf<E>, "type" | "at" | "text">,
+): void {
+  const event = { type, at: toWall(now()), text, ...more } as unknown as ScopeEvent;
+  const { index, channel: target } = kinds[type];
   if ((from.ledger.listeners[index] as number) > 0) {
     for (let scope: ScopeNode | undefined = from; scope !== undefined; scope = enclosing(scope)) {
-      const listeners = scope.listeners?.get(event.type);
+      const listeners = scope.listeners?.get(type);
       if (listeners !== undefined) for (const listener of [...listeners]) tell(listener, event);
     }
   }
