@@ -1,8 +1,7 @@
 import { applyHeldTimeout } from "./expire.ts";
 import { toMs } from "./duration.ts";
-import { ScopeClosedError } from "./errors.ts";
-import { taskPath } from "./describe.ts";
 import { startHidden } from "./hidden.ts";
+import { taskRefusal } from "./refusal.ts";
 import { attemptSignal, stopErrorOf } from "./stop-signal.ts";
 import { blockInUse, hasFailed, whyOver } from "./spawn.ts";
 import { extrasOf, HIDDEN, SHIELD, stateOf, SUCCEEDED } from "./task-node.ts";
@@ -40,9 +39,7 @@ export function runShield<R>(task: TaskNode, body: Body<R>): Promise<R> {
 /** Only what goes on has blocks: between two attempts, or where the end has begun, nobody would end them. */
 function refusalOf(owner: TaskNode, name: string): Error | undefined {
   const word = whyOver(owner) ?? (hasFailed(owner) ? "has failed" : undefined);
-  if (word === undefined) return undefined;
-  const path = taskPath(owner);
-  return new ScopeClosedError(`${path} ${word}: no ${name} can begin in it`, path);
+  return word === undefined ? undefined : taskRefusal(owner, `${word}: no ${name} can begin in it`);
 }
 
 function run<R>(

@@ -5,10 +5,10 @@ import { callLater, clearTimer, now } from "./clock.ts";
 import { Closing, noteError } from "./close-report.ts";
 import { deliverTo } from "./delivery.ts";
 import { enclosing, scopePath } from "./describe.ts";
-import { ScopeClosedError } from "./errors.ts";
 import { drain } from "./drain.ts";
 import { emitState, unlisten } from "./events.ts";
 import { checkReady, wakeAll } from "./readiness.ts";
+import { scopeRefusal } from "./refusal.ts";
 import { forgetPools } from "./limits.ts";
 import { roots } from "./roots.ts";
 import { CLOSED, CLOSING, DRAINING } from "./scope-node.ts";
@@ -182,8 +182,7 @@ function closed(scope: ScopeNode): void {
 
 /** Nobody who waits for it to be ready will see that. */
 function refuseAll(scope: ScopeNode, waiters: ReadonlySet<ScopeWaiter>): void {
-  const path = scopePath(scope);
-  const error = new ScopeClosedError(`${path} is closed`, path);
+  const error = scopeRefusal(scope);
   for (const waiter of waiters) waiter.reject(error);
 }
 

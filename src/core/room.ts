@@ -1,6 +1,6 @@
 import { outside } from "./context.ts";
-import { ScopeClosedError } from "./errors.ts";
-import { isWithin, scopePath, scopeState } from "./describe.ts";
+import { isWithin } from "./describe.ts";
+import { scopeRefusal } from "./refusal.ts";
 import { DRAINING, OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { ENDING, isTerminal, STOPPING } from "./task-node.ts";
@@ -51,8 +51,7 @@ function turnIsOver(scope: ScopeNode): void {
 export function refuseRoom(scope: ScopeNode): void {
   const waiters = scope.roomWaiters;
   if (waiters === undefined) return;
-  const path = scopePath(scope);
-  const error = new ScopeClosedError(`${path} is ${scopeState(scope)}: there will be no room`, path);
+  const error = scopeRefusal(scope, ": there will be no room");
   for (const waiter of waiters) {
     if (takesFrom(scope, waiter.task)) continue;
     waiters.delete(waiter);

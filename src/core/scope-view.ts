@@ -7,12 +7,13 @@ import { callingTask, currentNode, ScopeEntry, storage } from "./context.ts";
 import { cycleThroughScope } from "./deadlock.ts";
 import { describeStats, describeTasks, describeTree, scopePath, scopeState } from "./describe.ts";
 import { badOption, toFunction, toMs, toName } from "./duration.ts";
-import { DeadlockError, ScopeClosedError, TaskTimeoutError } from "./errors.ts";
+import { DeadlockError, TaskTimeoutError } from "./errors.ts";
 import { emitState, kinds, listen } from "./events.ts";
 import { spawnGroup } from "./group.ts";
 import { scopeViewOf } from "./group-scope.ts";
 import { spawnMap } from "./map.ts";
 import { isReady, refuseReady } from "./readiness.ts";
+import { scopeRefusal } from "./refusal.ts";
 import { toServiceState } from "./restart.ts";
 import { isUnbounded, takesFrom, wakeRoom } from "./room.ts";
 import { spawnCron, spawnEvery } from "./schedule.ts";
@@ -120,9 +121,8 @@ export class ScopeView implements Scope {
   defer(cleanup: Cleanup): void {
     toFunction(cleanup, "cleanup");
     const node = this.#node;
-    if (node.state === CLOSED || node.isCleaning) {
-      throw new ScopeClosedError(`${this.path} is ${this.state}: defer() has nothing to hang on`, this.path);
-    }
+    if (node.state === CLOSED || node.isCleaning)
+      throw scopeRefusal(node, ": defer() has nothing to hang on");
     (node.defers ??= []).push(cleanup);
   }
 
@@ -142,7 +142,7 @@ export class ScopeView implements Scope {
 
   untilReady(): Promise<void> {
     const node = this.#node;
-    if (node.state === CLOSED) return rejected(new ScopeClosedError(`${this.path} is closed`, this.path));
+    if (node.state === CLOSED) return rejected(scopeRefusal(node));
     if (isReady(node)) return Promise.resolve();
     return waitIn((node.readyWaiters ??= new Set<ScopeWaiter>()));
   }
@@ -159,7 +159,7 @@ export class ScopeView implements Scope {
     const caller = callingTask();
     if (!takesFrom(node, caller)) {
       const stop = caller === undefined ? undefined : stopErrorOf(caller);
-      return rejected(stop ?? new ScopeClosedError(`${this.path} is ${this.state}`, this.path));
+      return rejected(stop ?? scopeRefusal(node));
     }
     if (isUnbounded(node)) return Promise.resolve();
     const woken = waitIn((node.roomWaiters ??= new Set<ScopeWaiter>()));
@@ -251,10 +251,7 @@ function openChild(parent: ScopeNode, name: string, options: ScopeOptions): Scop
   toName(name, "name");
   const settings = toSettings(options, parent.settings);
   const timeout = options.timeout === undefined ? undefined : toMs(options.timeout, "timeout");
-  if (parent.state !== OPEN) {
-    const path = scopePath(parent);
-    throw new ScopeClosedError(`${path} is ${scopeState(parent)}: no scope can be opened in it`, path);
-  }
+  if (parent.state !== OPEN) throw scopeRefusal(parent, ": no scope can be opened in it");
   const node = new ScopeNode(name, parent, undefined, parent.ledger, settings);
   node.prev = parent.scopes;
   if (parent.scopes !== undefined) parent.scopes.next = node;

@@ -1,11 +1,12 @@
 import { release } from "./admission.ts";
 import { clearTimer, coarseNow } from "./clock.ts";
 import { deliver } from "./delivery.ts";
-import { attemptOf, detailOf, enclosing, errorOf, parentPath, taskPath } from "./describe.ts";
-import { ScopeClosedError } from "./errors.ts";
+import { attemptOf, detailOf, enclosing, errorOf, parentPath } from "./describe.ts";
+import type { ScopeClosedError } from "./errors.ts";
 import { clearGrace } from "./grace.ts";
 import { emitLate, emitTask, isHeard, kinds } from "./events.ts";
 import { idleMayBe, removeBusy } from "./busy.ts";
+import { taskRefusal } from "./refusal.ts";
 import { CLOSED } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { detach } from "./signals.ts";
@@ -97,10 +98,7 @@ export function endWaits(node: TaskNode): void {
   for (let wait = node.waits; wait !== undefined; wait = node.waits) {
     if (wait.kind === "value" || wait.kind === "outcome" || wait.kind === "end") wait.leaveAwaiter();
     else {
-      if (error === undefined) {
-        const path = taskPath(node);
-        error = new ScopeClosedError(`${path} has ended: what slept in it is over`, path);
-      }
+      error ??= taskRefusal(node, "has ended: what slept in it is over");
       wait.fail(error);
     }
   }

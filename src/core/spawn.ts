@@ -4,12 +4,13 @@ import { cancelTask } from "./cancel.ts";
 import { expireTask } from "./expire.ts";
 import { callLater, coarseNow, wall } from "./clock.ts";
 import { currentNode } from "./context.ts";
-import { scopePath, scopeState, taskPath } from "./describe.ts";
+import { scopePath, taskPath } from "./describe.ts";
 import { badOption, toFunction, toMs, toName } from "./duration.ts";
-import { KeyConflictError, QueueFullError, ScopeClosedError, TaskTimeoutError } from "./errors.ts";
+import { KeyConflictError, QueueFullError, TaskTimeoutError } from "./errors.ts";
 import { emitTask, isHeard, kinds } from "./events.ts";
 import { link } from "./hidden.ts";
 import { forgetIfIdle, poolFor } from "./limits.ts";
+import { scopeRefusal, taskRefusal } from "./refusal.ts";
 import { toRetry } from "./restart.ts";
 import type { ServiceState } from "./restart.ts";
 import { takesFrom } from "./room.ts";
@@ -67,16 +68,10 @@ export function whyOver(node: TaskNode): string | undefined {
 
 function refuseUnlessAlive(parent: TaskNode, name: string): void {
   const over = whyOver(parent);
-  if (over !== undefined) {
-    const path = taskPath(parent);
-    throw new ScopeClosedError(`${path} ${over}: ${JSON.stringify(name)} cannot be its child`, path);
-  }
+  if (over !== undefined) throw taskRefusal(parent, `${over}: ${JSON.stringify(name)} cannot be its child`);
   if ((parent.flags & (STOPPING | CANCEL_ASKED)) !== 0 || hasFailed(parent)) {
-    const path = taskPath(parent);
     const cause = parent.stop?.error ?? parent.stop?.cancelError ?? parent.result;
-    throw new ScopeClosedError(`${path} is being cancelled: ${JSON.stringify(name)} was not started`, path, {
-      cause,
-    });
+    throw taskRefusal(parent, `is being cancelled: ${JSON.stringify(name)} was not started`, { cause });
   }
 }
 
@@ -89,14 +84,9 @@ export function hasFailed(parent: TaskNode): boolean {
 function refuseUnlessInside(scope: ScopeNode, name: string): void {
   const current = currentNode();
   if (takesFrom(scope, current)) return;
-  const path = scopePath(scope);
   // Who is being cancelled is told why, others why the scope takes nothing more.
   const cause = (current === undefined ? undefined : stopErrorOf(current)) ?? scope.reason;
-  throw new ScopeClosedError(
-    `${path} is ${scopeState(scope)}: ${JSON.stringify(name)} was not started`,
-    path,
-    { cause },
-  );
+  throw scopeRefusal(scope, `: ${JSON.stringify(name)} was not started`, { cause });
 }
 
 function spawn(

@@ -4,11 +4,11 @@ import type { Cleanup } from "./cleanup.ts";
 import { toWall, now } from "./clock.ts";
 import { attemptOf, taskPath } from "./describe.ts";
 import { badOption, toFunction, toMs } from "./duration.ts";
-import { ScopeClosedError } from "./errors.ts";
 import { given } from "./given.ts";
 import { spawnGroup } from "./group.ts";
 import { spawnMap } from "./map.ts";
 import { sayReady } from "./readiness.ts";
+import { taskRefusal } from "./refusal.ts";
 import { blockInUse, spawnInTask } from "./spawn.ts";
 import { attemptSignal, drainSignal, stopErrorOf } from "./stop-signal.ts";
 import { handleOf } from "./task-handle.ts";
@@ -148,13 +148,11 @@ function refusalOf(node: TaskNode): Error | undefined {
   if (stop !== undefined) return stop;
   const isResting = stateOf(node) === RETRYING;
   if (!isResting && !isTerminal(node)) return undefined;
-  const path = taskPath(node);
   const word = isResting ? "is between two attempts" : "has ended";
-  return new ScopeClosedError(`${path} ${word}: nothing can wait in it`, path);
+  return taskRefusal(node, `${word}: nothing can wait in it`);
 }
 
 function refuseIfOver(node: TaskNode, what: string): void {
   if (stateOf(node) === RUNNING && (node.flags & ENDING) === 0) return;
-  const path = taskPath(node);
-  throw new ScopeClosedError(`${path} runs no attempt: ${what}() has nothing to hang on`, path);
+  throw taskRefusal(node, `runs no attempt: ${what}() has nothing to hang on`);
 }
