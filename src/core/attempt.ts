@@ -1,8 +1,7 @@
 import { giveUp } from "./abandon.ts";
 import { callLater, coarseNow } from "./clock.ts";
 import { storage } from "./context.ts";
-import { cancelScope, cancelTask } from "./cancel.ts";
-import type { Demand } from "./cancel.ts";
+import { cancelScope, cancelTask, demandFor } from "./cancel.ts";
 import { isThenable } from "./delivery.ts";
 import { taskPath } from "./describe.ts";
 import { TaskTimeoutError } from "./errors.ts";
@@ -165,7 +164,7 @@ function bodyFailed(node: TaskNode): void {
   node.flags |= BODY_DONE;
   const group = node.extras?.group;
   if (node.children !== undefined || group !== undefined) {
-    const demand: Demand = { source: "parent", by: taskPath(node), reason: node.result, grace: Infinity };
+    const demand = demandFor("parent", taskPath(node), node.result);
     for (const child of listed(node.children)) cancelTask(child, demand);
     if (group !== undefined && group.state < CLOSING) cancelScope(group, demand);
     else if (group !== undefined) scopeMayAdvance(group);

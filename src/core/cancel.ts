@@ -45,16 +45,30 @@ export interface Demand {
 /** How long a shield may still run after the end of grace, in ms. */
 const SHIELD_EXTRA = 1000;
 
+/** A demand that leaves to each its own grace. */
+export function demandFor(source: CancelSource, by: string | undefined, reason: unknown): Demand {
+  return { source, by, reason, grace: Infinity };
+}
+
+/** Cancels a task and all below it, and lets all that it sets in motion move on. */
+export function stopTask(
+  node: TaskNode,
+  source: CancelSource,
+  by: string | undefined,
+  reason?: unknown,
+): void {
+  inMotion(() => cancelTask(node, demandFor(source, by, reason)), undefined);
+}
+
 /** Cancels a task and all below it. A second cancel changes nothing, but for a shorter grace. */
 export function cancelTask(node: TaskNode, demand: Demand): void {
-  const open = [node];
-  for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    cancelOne(next, next === node ? demand : demandOfParent(next, demand), open);
-  }
+  const open: TaskNode[] = [];
+  cancelOne(node, demand, open);
+  cancelBelow(open, demand);
 }
 
 /** Cancels those on the stack, whose parents have been asked to stop, and all below them. */
-export function cancelBelow(open: TaskNode[], demand: Demand, scopes?: ScopeNode[]): void {
+function cancelBelow(open: TaskNode[], demand: Demand, scopes?: ScopeNode[]): void {
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     cancelOne(next, demandOfParent(next, demand), open, scopes);
   }
@@ -136,7 +150,7 @@ function newCancellation(node: TaskNode, demand: Demand): StopError {
  * The attempt is to stop: its waits reject, its signal aborts, its children are cancelled, its grace begins.
  * The children go onto `open`, the scopes below onto `scopes` or are dealt with at once.
  */
-export function stopAttempt(
+function stopAttempt(
   node: TaskNode,
   error: StopError,
   demand: Demand,
@@ -160,6 +174,13 @@ export function stopAttempt(
   if (isFirst) node.extras?.attemptController?.abort(error);
 }
 
+/** The attempt is to stop, and all below it. */
+export function stopAttemptAndBelow(node: TaskNode, error: StopError, demand: Demand): void {
+  const open: TaskNode[] = [];
+  stopAttempt(node, error, demand, open);
+  cancelBelow(open, demand);
+}
+
 function rejectWaits(node: TaskNode, error: unknown): void {
   let last: Wait | undefined = node.waits;
   while (last?.next !== undefined) last = last.next;
@@ -172,9 +193,7 @@ function rejectWaits(node: TaskNode, error: unknown): void {
 /** An attempt is stopped, though its task is not cancelled: a service's, to start anew; a group's, as it fails. */
 export function stopForSibling(node: TaskNode, demand: Demand): void {
   if (isTerminal(node) || stateOf(node) !== RUNNING) return;
-  const open: TaskNode[] = [];
-  stopAttempt(node, newCancellation(node, demand), demand, open);
-  cancelBelow(open, demand);
+  stopAttemptAndBelow(node, newCancellation(node, demand), demand);
 }
 
 function momentOf(demand: Demand): number {
@@ -256,7 +275,5 @@ function hurryShield(block: TaskNode): void {
   if (error === undefined) return;
   extrasOf(block).grace = SHIELD_EXTRA;
   const demand: Demand = { source: "parent", by: taskPath(block), reason: error, grace: SHIELD_EXTRA };
-  const inside: TaskNode[] = [];
-  stopAttempt(block, error, demand, inside);
-  cancelBelow(inside, demand);
+  stopAttemptAndBelow(block, error, demand);
 }

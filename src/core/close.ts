@@ -1,4 +1,4 @@
-import { cancelScope, stopForSibling } from "./cancel.ts";
+import { cancelScope, demandFor, stopForSibling } from "./cancel.ts";
 import type { Demand } from "./cancel.ts";
 import { runCleanups } from "./cleanup.ts";
 import { callLater, clearTimer, now } from "./clock.ts";
@@ -125,7 +125,7 @@ function failScope(scope: ScopeNode): void {
   if (scope.state === CLOSED) return;
   const [error] = scope.failures ?? [];
   scope.reason ??= error;
-  const demand: Demand = { source: "sibling", by: scopePath(scope), reason: error, grace: Infinity };
+  const demand = demandFor("sibling", scopePath(scope), error);
   cancelScope(scope, demand);
   const { owner } = scope;
   if (owner?.extras?.group === scope && (owner.flags & BODY_DONE) === 0) stopForSibling(owner, demand);

@@ -1,5 +1,4 @@
-import { cancelTask } from "./cancel.ts";
-import type { Demand } from "./cancel.ts";
+import { cancelTask, demandFor } from "./cancel.ts";
 import { scopePath } from "./describe.ts";
 import { emitState } from "./events.ts";
 import { refuseRoom } from "./room.ts";
@@ -31,7 +30,7 @@ export function drain(scope: ScopeNode): void {
     refuseRoom(inner);
     inner.drainController?.abort(inner.reason);
   }
-  const demand: Demand = { source: "drain", by: scopePath(scope), reason: scope.reason, grace: Infinity };
+  const demand = demandFor("drain", scopePath(scope), scope.reason);
   for (const task of family.tasks) {
     if (isNotDue(task)) cancelTask(task, demand);
     else endTicks(task);

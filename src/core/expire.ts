@@ -1,5 +1,4 @@
-import { cancelBelow, limitGrace, stopAttempt } from "./cancel.ts";
-import type { Demand } from "./cancel.ts";
+import { demandFor, limitGrace, stopAttemptAndBelow } from "./cancel.ts";
 import { now } from "./clock.ts";
 import { taskPath } from "./describe.ts";
 import type { TaskTimeoutError } from "./errors.ts";
@@ -51,10 +50,7 @@ export function expireAttempt(node: TaskNode, error: TaskTimeoutError): void {
     holdTimeout(node, error, false);
     return;
   }
-  const demand: Demand = { source: "deadline", by: taskPath(node), reason: error, grace: Infinity };
-  const open: TaskNode[] = [];
-  stopAttempt(node, error, demand, open);
-  cancelBelow(open, demand);
+  stopAttemptAndBelow(node, error, demandFor("deadline", taskPath(node), error));
 }
 
 function holdTimeout(node: TaskNode, error: TaskTimeoutError, isWhole: boolean): void {

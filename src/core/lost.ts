@@ -1,7 +1,7 @@
 import { attemptOf, taskPath } from "./describe.ts";
 import { TaskLostError } from "./errors.ts";
 import { noteFinding } from "./events.ts";
-import { cancelScope, cancelTask } from "./cancel.ts";
+import { cancelScope, cancelTask, demandFor } from "./cancel.ts";
 import { advanceTask, prepareNext } from "./attempt.ts";
 import { BODY_DONE, extrasOf, IS_LOST, KEEPS_RUN, RUNNING, stateOf, visibleTask } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
@@ -50,7 +50,7 @@ function lose(node: TaskNode): void {
   node.flags |= BODY_DONE | IS_LOST;
   node.result = new TaskLostError(taskPath(node));
   if ((node.flags & KEEPS_RUN) !== 0) prepareNext(extrasOf(node));
-  const demand = { source: "parent", by: taskPath(node), reason: node.result, grace: Infinity } as const;
+  const demand = demandFor("parent", taskPath(node), node.result);
   for (const child of listed(node.children)) cancelTask(child, demand);
   const group = node.extras?.group;
   if (group !== undefined) {

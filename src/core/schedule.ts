@@ -1,4 +1,4 @@
-import { cancelTask } from "./cancel.ts";
+import { stopTask } from "./cancel.ts";
 import { wall } from "./clock.ts";
 import { scopePath } from "./describe.ts";
 import { badOption, toFunction, toMs } from "./duration.ts";
@@ -17,7 +17,6 @@ import type { CronOptions, EveryOptions, SpawnOptions } from "./options.ts";
 import type { Run, Task, TaskContext } from "./types.ts";
 import type { Duration } from "./words.ts";
 import { capture, captured, rejected, Wait } from "./wait.ts";
-import { inMotion } from "./work.ts";
 
 /** Runs at a fixed rate. */
 export function spawnEvery(
@@ -100,8 +99,7 @@ async function runAll(
 /** No further run is due, and none is under way. */
 function endByDrain(node: TaskNode): void {
   const { scope } = node;
-  const by = scopePath(scope.drainRoot ?? scope);
-  inMotion(() => cancelTask(node, { source: "drain", by, reason: scope.reason, grace: Infinity }), undefined);
+  stopTask(node, "drain", scopePath(scope.drainRoot ?? scope), scope.reason);
 }
 
 /** Waits for nothing but its cancellation. */

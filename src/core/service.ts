@@ -1,5 +1,5 @@
 import { callLater, clearTimer, now } from "./clock.ts";
-import { cancelScope, stopForSibling } from "./cancel.ts";
+import { cancelScope, demandFor, stopForSibling } from "./cancel.ts";
 import { noteError } from "./close-report.ts";
 import { deliverTo } from "./delivery.ts";
 import { enclosing, scopePath, taskPath } from "./describe.ts";
@@ -80,7 +80,7 @@ function restartTogether(
     running: new Set(siblings.filter((s) => stateOf(s) === RUNNING)),
     pause,
   };
-  const demand = { source: "sibling", by: taskPath(node), reason, grace: Infinity } as const;
+  const demand = demandFor("sibling", taskPath(node), reason);
   for (const member of members) {
     const extras = extrasOf(member);
     const { service } = extras;
@@ -125,7 +125,7 @@ function escalate(node: TaskNode, verdict: Verdict): void {
   for (let scope: ScopeNode | undefined = node.scope; scope !== undefined; scope = enclosing(scope)) {
     root = scope;
     scope.escalation ??= { error };
-    cancelScope(scope, { source: "scope", by: scopePath(scope), reason: error, grace: Infinity });
+    cancelScope(scope, demandFor("scope", scopePath(scope), error));
   }
   deliverTo(root, node, error);
 }

@@ -1,6 +1,6 @@
 import { admit, admitLater, needsSlot, oldestQueued, wouldQueue } from "./admission.ts";
 import { beginAdopted, prepareNext, start } from "./attempt.ts";
-import { cancelTask } from "./cancel.ts";
+import { stopTask } from "./cancel.ts";
 import { expireTask } from "./expire.ts";
 import { callLater, coarseNow, wall } from "./clock.ts";
 import { currentNode } from "./context.ts";
@@ -193,8 +193,7 @@ function makeRoom(node: TaskNode, options: SpawnOptions): void {
     if (node.extras?.pool !== undefined) forgetIfIdle(node.extras.pool);
     throw new QueueFullError(scopePath(scope), node.name, concurrency, queue);
   }
-  const by = scopePath(scope);
-  inMotion(() => cancelTask(oldest, { source: "queue", by, reason: undefined, grace: Infinity }), undefined);
+  stopTask(oldest, "queue", scopePath(scope));
 }
 
 function takeKey(node: TaskNode, extras: TaskExtras, holder: TaskNode | undefined): void {
@@ -209,7 +208,7 @@ function takeKey(node: TaskNode, extras: TaskExtras, holder: TaskNode | undefine
   // Linked before: the cancel may end the new task too, or call what spawns with this key again.
   extras.predecessor = first;
   extrasOf(first).successor = node;
-  inMotion(() => cancelTask(holder, { source: "key", by, reason: undefined, grace: Infinity }), undefined);
+  stopTask(holder, "key", by);
 }
 
 /** Hangs the task on a signal from outside. Returns whether that had already aborted. */
@@ -223,7 +222,7 @@ function follow(node: TaskNode, signal: AbortSignal): boolean {
 }
 
 function signalAborted(node: TaskNode, reason: unknown): void {
-  inMotion(() => cancelTask(node, { source: "signal", by: undefined, reason, grace: Infinity }), undefined);
+  stopTask(node, "signal", undefined, reason);
 }
 
 function setDeadline(node: TaskNode, extras: TaskExtras, ms: number): void {

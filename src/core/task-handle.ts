@@ -1,5 +1,4 @@
-import { cancelTask } from "./cancel.ts";
-import type { Demand } from "./cancel.ts";
+import { stopTask } from "./cancel.ts";
 import { callingTask, currentNode } from "./context.ts";
 import { cycleThroughTask } from "./deadlock.ts";
 import { taskInfo, taskPath } from "./describe.ts";
@@ -12,7 +11,6 @@ import type { TaskInfo } from "./info.ts";
 import type { Task } from "./types.ts";
 import type { Outcome, TaskState } from "./words.ts";
 import { capture, captured, rejected, thenOf, waitFor } from "./wait.ts";
-import { inMotion } from "./work.ts";
 
 /** What `spawn` returns: one task, from outside. */
 class TaskHandle implements Task<unknown> {
@@ -64,8 +62,7 @@ class TaskHandle implements Task<unknown> {
   cancel(reason?: unknown): Promise<Outcome<unknown>> {
     const node = this.#node;
     const by = currentNode();
-    const demand: Demand = { source: "task", by: by && taskPath(by), reason, grace: Infinity };
-    inMotion(() => cancelTask(node, demand), undefined);
+    stopTask(node, "task", by && taskPath(by), reason);
     return untilOutcome(node, `${this.path}.cancel()`, false);
   }
 
