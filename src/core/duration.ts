@@ -27,10 +27,20 @@ export function toMs(duration: Duration, option: string): number {
   throw badOption(option, duration, 'milliseconds from 0, or a number with ms, s, m, h or d, such as "30s"');
 }
 
+/** A duration that may be left out. */
+export function givenMs(duration: Duration | undefined, option: string): number | undefined {
+  return duration === undefined ? undefined : toMs(duration, option);
+}
+
 /** A whole number of at least `min`, or `RangeError`. */
 export function toCount(value: number, option: string, min: number): number {
   if (Number.isInteger(value) && value >= min) return value;
   throw badOption(option, value, `a whole number of at least ${min}`);
+}
+
+/** How many at most: a whole number of at least `min`, or no bound; left out it is none. */
+export function toBound(value: number | undefined, option: string, min: number): number {
+  return value === undefined || value === Infinity ? Infinity : toCount(value, option, min);
 }
 
 /** A function, or `RangeError`. */
@@ -39,9 +49,15 @@ export function toFunction<F>(value: F, option: string): F {
   throw badOption(option, value, "a function");
 }
 
-/** Refuses what is given and is none of these, with `RangeError`. */
-export function oneOf(option: string, value: string | undefined, allowed: readonly string[]): void {
-  if (value !== undefined && !allowed.includes(value)) throw badOption(option, value, allowed.join(" or "));
+/** One of a few words, or `RangeError`; left out it is the first. */
+export function oneOf<T extends string>(
+  option: string,
+  value: T | undefined,
+  allowed: readonly [T, ...T[]],
+): T {
+  const word = value === undefined ? allowed[0] : value;
+  if (allowed.includes(word)) return word;
+  throw badOption(option, value, allowed.join(" or "));
 }
 
 /** An object with options in it, or `RangeError`. */

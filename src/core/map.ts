@@ -1,5 +1,5 @@
 import { cancellable } from "./cancellable.ts";
-import { toCount, toFunction } from "./duration.ts";
+import { toBound, toFunction } from "./duration.ts";
 import { spawnGroup } from "./group.ts";
 import type { Place } from "./group.ts";
 import { report } from "./reporter.ts";
@@ -17,8 +17,7 @@ export function spawnMap<T, R>(
   options: MapOptions | undefined,
 ): Task<R[]> {
   toFunction(run, "run");
-  const concurrency = options?.concurrency ?? DEFAULT_CONCURRENCY;
-  if (concurrency !== Infinity) toCount(concurrency, "concurrency", 1);
+  const concurrency = toBound(options?.concurrency ?? DEFAULT_CONCURRENCY, "concurrency", 1);
   const body = async (group: Scope): Promise<R[]> => {
     const results: R[] = [];
     // Counted, and compared, with items of such maps alone.

@@ -1,4 +1,4 @@
-import { badOption, toCount, toMs } from "./duration.ts";
+import { badOption, givenMs, toCount, toMs } from "./duration.ts";
 import type { TaskNode } from "./task-node.ts";
 import type { Backoff, RetryPolicy, ServiceOptions } from "./options.ts";
 
@@ -43,8 +43,8 @@ const DEFAULT_MIN = 100;
 const DEFAULT_MAX = 10_000;
 
 function toPause(backoff: Backoff, option: string): Pause {
-  const min = backoff.min === undefined ? DEFAULT_MIN : toMs(backoff.min, `${option}.min`);
-  const max = backoff.max === undefined ? Math.max(DEFAULT_MAX, min) : toMs(backoff.max, `${option}.max`);
+  const min = givenMs(backoff.min, `${option}.min`) ?? DEFAULT_MIN;
+  const max = givenMs(backoff.max, `${option}.max`) ?? Math.max(DEFAULT_MAX, min);
   if (max < min) throw badOption(`${option}.max`, backoff.max, `at least ${option}.min (${min} ms)`);
   return { isExponential: backoff.kind !== "constant", min, max, hasJitter: backoff.jitter !== "none" };
 }
@@ -57,13 +57,15 @@ export function toRetry(policy: RetryPolicy): Retry {
   };
 }
 
+const DEFAULT_INTENSITY = { restarts: 5, within: 60_000 } as const;
+
 export function toServiceState(options: ServiceOptions, isSchedule: boolean): ServiceState {
-  const { intensity } = options;
+  const { intensity = DEFAULT_INTENSITY } = options;
   return {
     ...toPause(options.backoff ?? {}, "backoff"),
     restart: isSchedule ? "never" : (options.restart ?? "on-failure"),
-    restarts: intensity === undefined ? 5 : toCount(intensity.restarts, "intensity.restarts", 0),
-    within: intensity === undefined ? 60_000 : toMs(intensity.within, "intensity.within"),
+    restarts: toCount(intensity.restarts, "intensity.restarts", 0),
+    within: toMs(intensity.within, "intensity.within"),
     needsReady: !isSchedule && options.ready !== false,
     isSchedule,
     isReady: false,

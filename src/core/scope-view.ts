@@ -6,7 +6,7 @@ import type { Cleanup } from "./cleanup.ts";
 import { callingTask, currentNode, ScopeEntry, storage } from "./context.ts";
 import { cycleThroughScope } from "./deadlock.ts";
 import { describeStats, describeTasks, describeTree, scopePath, scopeState } from "./describe.ts";
-import { badOption, toFunction, toMs, toName } from "./duration.ts";
+import { badOption, givenMs, toFunction, toMs, toName } from "./duration.ts";
 import { DeadlockError, TaskTimeoutError } from "./errors.ts";
 import { emitState, kinds, listen } from "./events.ts";
 import { spawnGroup } from "./group.ts";
@@ -178,7 +178,7 @@ export class ScopeView implements Scope {
   close(options: CloseOptions = {}): Promise<CloseReport> {
     const node = this.#node;
     const drain = toMs(options.drain ?? 0, "drain");
-    const grace = options.grace === undefined ? Infinity : toMs(options.grace, "grace");
+    const grace = givenMs(options.grace, "grace") ?? Infinity;
     const deadlock = this.#deadlock("close()", false);
     const report = beginClose(node, { source: "scope", drain, grace, reason: options.reason });
     if (deadlock !== undefined) return deadlock;
@@ -250,7 +250,7 @@ function noteCloser(node: ScopeNode, report: Promise<CloseReport>): Promise<Clos
 function openChild(parent: ScopeNode, name: string, options: ScopeOptions): ScopeNode {
   toName(name, "name");
   const settings = toSettings(options, parent.settings);
-  const timeout = options.timeout === undefined ? undefined : toMs(options.timeout, "timeout");
+  const timeout = givenMs(options.timeout, "timeout");
   if (parent.state !== OPEN) throw scopeRefusal(parent, ": no scope can be opened in it");
   const node = new ScopeNode(name, parent, undefined, parent.ledger, settings);
   node.prev = parent.scopes;

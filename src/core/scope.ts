@@ -1,6 +1,6 @@
 import { advanceTask, bindView, start } from "./attempt.ts";
 import { advanceScope } from "./close.ts";
-import { toCount, toMs, toName } from "./duration.ts";
+import { givenMs, toCount, toName } from "./duration.ts";
 import { keepShapes } from "./exemplars.ts";
 import { bindScopeView, scopeViewOf } from "./group-scope.ts";
 import { Ledger } from "./ledger.ts";
@@ -32,7 +32,7 @@ const DEFAULT_RECORDS = 1000;
 export function openScope(name: string, options: RootOptions = {}): Scope {
   toName(name, "name");
   const settings = toSettings(options, undefined);
-  const timeout = options.timeout === undefined ? undefined : toMs(options.timeout, "timeout");
+  const timeout = givenMs(options.timeout, "timeout");
   const records = options.records === undefined ? DEFAULT_RECORDS : toCount(options.records, "records", 0);
   const node = new ScopeNode(name, undefined, undefined, new Ledger(records), settings);
   keepShapes();

@@ -1,4 +1,4 @@
-import { oneOf, toCount, toMs } from "./duration.ts";
+import { givenMs, oneOf, toBound } from "./duration.ts";
 import type { ScopeSettings } from "./scope-node.ts";
 import type { ScopeOptions } from "./options.ts";
 
@@ -7,25 +7,19 @@ const DEFAULT_DEFER_TIMEOUT = 5000;
 
 /** Checks the options of a scope and fills in what it inherits. Throws `RangeError`. */
 export function toSettings(options: ScopeOptions, parent: ScopeSettings | undefined): ScopeSettings {
-  const { concurrency, queue, grace, deferTimeout, onFull, onFailure, strategy } = options;
-  oneOf("onFull", onFull, ["reject", "drop-oldest"]);
-  oneOf("onFailure", onFailure, ["isolate", "cancel-all"]);
-  oneOf("strategy", strategy, ["one-for-one", "one-for-all", "rest-for-one"]);
+  const onFull = oneOf("onFull", options.onFull, ["reject", "drop-oldest"]);
+  const onFailure = oneOf("onFailure", options.onFailure, ["isolate", "cancel-all"]);
+  const strategy = oneOf("strategy", options.strategy, ["one-for-one", "one-for-all", "rest-for-one"]);
   return {
-    concurrency:
-      concurrency === undefined || concurrency === Infinity
-        ? Infinity
-        : toCount(concurrency, "concurrency", 1),
-    queue: queue === undefined || queue === Infinity ? Infinity : toCount(queue, "queue", 0),
-    onFull: onFull ?? "reject",
+    concurrency: toBound(options.concurrency, "concurrency", 1),
+    queue: toBound(options.queue, "queue", 0),
+    onFull,
     onError: options.onError,
     isCancelAll: onFailure === "cancel-all",
-    strategy: strategy ?? "one-for-one",
-    grace: grace === undefined ? (parent?.grace ?? DEFAULT_GRACE) : toMs(grace, "grace"),
+    strategy,
+    grace: givenMs(options.grace, "grace") ?? parent?.grace ?? DEFAULT_GRACE,
     deferTimeout:
-      deferTimeout === undefined
-        ? (parent?.deferTimeout ?? DEFAULT_DEFER_TIMEOUT)
-        : toMs(deferTimeout, "deferTimeout"),
+      givenMs(options.deferTimeout, "deferTimeout") ?? parent?.deferTimeout ?? DEFAULT_DEFER_TIMEOUT,
     attributes: options.attributes ?? {},
     hasContext: options.context ?? parent?.hasContext ?? true,
   };

@@ -5,7 +5,7 @@ import { expireTask } from "./expire.ts";
 import { callLater, coarseNow, wall } from "./clock.ts";
 import { currentNode } from "./context.ts";
 import { scopePath, taskPath } from "./describe.ts";
-import { badOption, toFunction, toMs, toName } from "./duration.ts";
+import { badOption, givenMs, toFunction, toMs, toName } from "./duration.ts";
 import { KeyConflictError, QueueFullError, TaskTimeoutError } from "./errors.ts";
 import { emitTask, isHeard, kinds } from "./events.ts";
 import { link } from "./hidden.ts";
@@ -166,17 +166,17 @@ function applyOptions(node: TaskNode, options: SpawnOptions): number | undefined
   extras.options = options;
   extras.key = options.key;
   extras.attributes = options.attributes;
-  if (options.timeout !== undefined) extras.timeout = toMs(options.timeout, "timeout");
-  if (options.grace !== undefined) extras.grace = toMs(options.grace, "grace");
-  if (options.expect !== undefined) toMs(options.expect, "expect");
-  if (options.delay !== undefined) toMs(options.delay, "delay");
+  extras.timeout = givenMs(options.timeout, "timeout");
+  extras.grace = givenMs(options.grace, "grace");
+  givenMs(options.expect, "expect");
+  givenMs(options.delay, "delay");
   if (options.limit !== undefined) extras.pool = poolFor(node.scope, options.limit);
   if (options.retry !== undefined) {
     extras.retry = toRetry(options.retry);
     if (extras.retry.attempts > 1) node.flags |= KEEPS_RUN;
   }
   const { deadline } = options;
-  if (!(deadline instanceof Date)) return deadline === undefined ? undefined : toMs(deadline, "deadline");
+  if (!(deadline instanceof Date)) return givenMs(deadline, "deadline");
   if (Number.isNaN(deadline.getTime())) throw badOption("deadline", deadline, "a valid Date");
   return Math.max(0, deadline.getTime() - wall());
 }

@@ -24,7 +24,7 @@ export interface EnqueueOptions {
   readonly expires?: Duration | Date;
 }
 
-const CONFLICTS: readonly string[] = ["join", "replace", "reject"];
+const CONFLICTS = ["join", "replace", "reject"] as const;
 
 /** An input, as it is stored, and as the job's function will get it. */
 export interface JobInput {

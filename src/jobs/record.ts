@@ -3,7 +3,13 @@ import type { ErrorInfo, Progress, WaitingLine } from "../core/index.ts";
 /** Where a job is. The last three are ends, and never change but by `retry()`. */
 export type JobState = "queued" | "running" | "succeeded" | "failed" | "cancelled";
 
-export const JOB_STATES: readonly JobState[] = ["queued", "running", "succeeded", "failed", "cancelled"];
+export const JOB_STATES: readonly [JobState, ...JobState[]] = [
+  "queued",
+  "running",
+  "succeeded",
+  "failed",
+  "cancelled",
+];
 
 /** An end. */
 export type JobEnd = Exclude<JobState, "queued" | "running">;
