@@ -127,6 +127,7 @@ function spawnWith(
   run: Run<unknown>,
   options: SpawnOptions,
   flags: number,
+  prepare?: (node: TaskNode) => void,
 ): TaskNode {
   const holder = options.key === undefined ? undefined : scope.keys?.get(toName(options.key, "key"));
   if (holder !== undefined) {
@@ -139,20 +140,20 @@ function spawnWith(
   const node = new TaskNode(scope.ledger.nextId(), name, scope, parent, run, flags, coarseNow());
   const deadline = applyOptions(node, options);
   if (holder === undefined) makeRoom(node, options);
+  prepare?.(node);
   own(node);
   if (options.record === "journal") scope.ledger.watcher?.spawned(node);
   const extras = extrasOf(node);
   if (extras.pool !== undefined) extras.pool.users++;
   takeKey(node, extras, holder);
   // Who replaces the key of its own ancestor has cancelled itself.
-  if (isTerminal(node)) return node;
-  if (options.signal !== undefined && follow(node, options.signal)) return node;
+  if (isTerminal(node) || follow(node, options.signal)) return node;
   if (deadline === 0) {
     // Over before its first turn: `run` is not called.
     deadlineIsOver({ node, ms: 0 });
     return node;
   }
-  if (deadline !== undefined) setDeadline(node, extras, deadline);
+  setDeadline(node, deadline);
   if (options.delay !== undefined)
     extras.delayTimer = callLater(toMs(options.delay, "delay"), delayIsOver, node);
   if (admit(node)) start(node);
@@ -212,21 +213,19 @@ function takeKey(node: TaskNode, extras: TaskExtras, holder: TaskNode | undefine
 }
 
 /** Hangs the task on a signal from outside. Returns whether that had already aborted. */
-function follow(node: TaskNode, signal: AbortSignal): boolean {
-  if (!signal.aborted) {
-    attach(signal, node, signalAborted);
-    return false;
-  }
-  signalAborted(node, signal.reason);
-  return true;
+function follow(node: TaskNode, signal: AbortSignal | undefined): boolean {
+  if (signal === undefined) return false;
+  if (signal.aborted) signalAborted(node, signal.reason);
+  else attach(signal, node, signalAborted);
+  return signal.aborted;
 }
 
 function signalAborted(node: TaskNode, reason: unknown): void {
   stopTask(node, "signal", undefined, reason);
 }
 
-function setDeadline(node: TaskNode, extras: TaskExtras, ms: number): void {
-  extras.deadlineTimer = callLater(ms, deadlineIsOver, { node, ms });
+function setDeadline(node: TaskNode, ms: number | undefined): void {
+  if (ms !== undefined) extrasOf(node).deadlineTimer = callLater(ms, deadlineIsOver, { node, ms });
 }
 
 function deadlineIsOver({ node, ms }: { readonly node: TaskNode; readonly ms: number }): void {
@@ -250,27 +249,12 @@ export function spawnService(
   if (scope.state !== OPEN) refuseUnlessInside(scope, name);
   toName(name, "name");
   toFunction(run, "run");
-  const node = new TaskNode(
-    scope.ledger.nextId(),
-    name,
-    scope,
-    undefined,
-    run,
-    SERVICE | KEEPS_RUN,
-    coarseNow(),
-  );
-  applyOptions(node, options);
-  const extras = extrasOf(node);
-  extras.service = service;
-  extras.onEnd = onEnd;
-  (scope.services ??= new Set<TaskNode>()).add(node);
-  own(node);
-  if (options.signal !== undefined && follow(node, options.signal)) return node;
-  if (options.delay !== undefined)
-    extras.delayTimer = callLater(toMs(options.delay, "delay"), delayIsOver, node);
-  if (admit(node)) start(node);
-  else prepareNext(extras);
-  return node;
+  return spawnWith(scope, undefined, name, run, options, SERVICE | KEEPS_RUN, (node) => {
+    const extras = extrasOf(node);
+    extras.service = service;
+    extras.onEnd = onEnd;
+    (scope.services ??= new Set<TaskNode>()).add(node);
+  });
 }
 
 /** Owns a promise that somebody else started. */
@@ -285,9 +269,7 @@ export function adoptInScope(
   const node = new TaskNode(scope.ledger.nextId(), name, scope, undefined, undefined, ADOPTED, coarseNow());
   const deadline = applyOptions(node, options);
   own(node);
-  const extras = extrasOf(node);
   beginAdopted(node, promise);
-  if (options.signal !== undefined && follow(node, options.signal)) return node;
-  if (deadline !== undefined) setDeadline(node, extras, deadline);
+  if (!follow(node, options.signal)) setDeadline(node, deadline);
   return node;
 }
