@@ -1,5 +1,5 @@
 import { Fifo } from "./fifo.ts";
-import { forgetIfIdle, noteStart, roomAt, tryEnter, wakeAt } from "./limits.ts";
+import { forgetIfIdle, isFull, noteStart, roomAt, tryEnter, wakeAt } from "./limits.ts";
 import type { Pool } from "./limits.ts";
 import { hasRoom, wakeRoom } from "./room.ts";
 import type { ScopeNode } from "./scope-node.ts";
@@ -58,7 +58,7 @@ function limitOf(extras: TaskExtras): LimitOptions {
 }
 
 /** Whether `concurrency` counts this task: not children, not services, not what runs already. */
-export function needsSlot(scope: ScopeNode, parent: TaskNode | undefined, flags: number): boolean {
+function needsSlot({ scope, parent, flags }: TaskNode): boolean {
   return (
     scope.settings.concurrency !== Infinity &&
     parent === undefined &&
@@ -68,31 +68,27 @@ export function needsSlot(scope: ScopeNode, parent: TaskNode | undefined, flags:
 
 function takeSlot(node: TaskNode): boolean {
   const { scope } = node;
-  if ((node.flags & HOLDS_SLOT) !== 0 || !needsSlot(scope, node.parent, node.flags)) {
-    startsNow(node, true);
-    return true;
+  if ((node.flags & HOLDS_SLOT) === 0 && needsSlot(node)) {
+    if (!hasSlot(scope)) {
+      extrasOf(node).queued = (scope.slotQueue ??= new Fifo<TaskNode>()).push(node);
+      return false;
+    }
+    holdSlot(node);
   }
-  const queue = (scope.slotQueue ??= new Fifo<TaskNode>());
-  if (queue.size > 0 || scope.slotsUsed >= scope.settings.concurrency) {
-    extrasOf(node).queued = queue.push(node);
-    return false;
-  }
-  scope.slotsUsed++;
-  node.flags |= HOLDS_SLOT;
   startsNow(node, true);
   return true;
 }
 
-/** Whether a spawn with these options would have to wait in the scope's queue. */
-export function wouldQueue(
-  scope: ScopeNode,
-  hasSlotNeed: boolean,
-  pool: Pool | undefined,
-  limit: LimitOptions | undefined,
-): boolean {
-  if (hasSlotNeed && !hasSlot(scope)) return true;
-  if (pool === undefined || limit === undefined) return false;
-  return pool.queue.size > 0 || pool.used >= limit.concurrency || roomAt(pool, limit) > now();
+function holdSlot(node: TaskNode): void {
+  node.scope.slotsUsed++;
+  node.flags |= HOLDS_SLOT;
+}
+
+/** Whether a new task would have to wait in its scope's queue. */
+export function wouldQueue(node: TaskNode): boolean {
+  if (needsSlot(node) && !hasSlot(node.scope)) return true;
+  const { extras } = node;
+  return extras?.pool !== undefined && (extras.pool.queue.size > 0 || isFull(extras.pool, limitOf(extras)));
 }
 
 function hasSlot(scope: ScopeNode): boolean {
@@ -162,18 +158,11 @@ function releaseKey(node: TaskNode, extras: TaskExtras): void {
 }
 
 function pumpSlots(scope: ScopeNode): void {
-  const queue = scope.slotQueue;
-  if (queue === undefined) return;
-  for (
-    let first = queue.first;
-    first !== undefined && scope.slotsUsed < scope.settings.concurrency;
-    first = queue.first
-  ) {
-    const node = first.value;
-    first.leave();
-    if (node.extras !== undefined) node.extras.queued = undefined;
-    scope.slotsUsed++;
-    node.flags |= HOLDS_SLOT;
+  while (scope.slotsUsed < scope.settings.concurrency) {
+    const node = scope.slotQueue?.first?.value;
+    if (node === undefined) return;
+    leaveQueues(node.extras as TaskExtras);
+    holdSlot(node);
     startsNow(node, true);
     go(node);
   }
@@ -197,9 +186,7 @@ function startsNow(node: TaskNode, isStarting: boolean): void {
 }
 
 function pumpPool(pool: Pool): void {
-  const { queue } = pool;
-  for (let first = queue.first; first !== undefined; first = queue.first) {
-    const node = first.value;
+  for (let node = pool.queue.first?.value; node !== undefined; node = pool.queue.first?.value) {
     const extras = node.extras as TaskExtras;
     const limit = limitOf(extras);
     if (!tryEnter(pool, limit)) {

@@ -45,9 +45,14 @@ export function poolFor(scope: ScopeNode, limit: LimitOptions): Pool {
   return pool;
 }
 
+/** Whether no more may have a place now. */
+export function isFull(pool: Pool, limit: LimitOptions): boolean {
+  return pool.used >= limit.concurrency || roomAt(pool, limit) > now();
+}
+
 /** Whether one more may have a place now; if so it is counted, and its start expected. */
 export function tryEnter(pool: Pool, limit: LimitOptions): boolean {
-  if (pool.used >= limit.concurrency || roomAt(pool, limit) > now()) return false;
+  if (isFull(pool, limit)) return false;
   pool.used++;
   pool.expected++;
   return true;

@@ -16,11 +16,15 @@ export function takesFrom(scope: ScopeNode, task: TaskNode | undefined): boolean
   return isWithin(caller.scope, scope.drainRoot ?? scope);
 }
 
+/** How many of its tasks wait for a slot, or for a bound by key. */
+export function countQueued(scope: ScopeNode): number {
+  return (scope.slotQueue?.size ?? 0) + (scope.limitQueue?.size ?? 0);
+}
+
 /** Whether a spawn would be accepted: a free slot, or a place in the queue. */
 export function hasRoom(scope: ScopeNode): boolean {
   const { concurrency, queue } = scope.settings;
-  if (concurrency === Infinity && queue === Infinity) return true;
-  const queued = (scope.slotQueue?.size ?? 0) + (scope.limitQueue?.size ?? 0);
+  const queued = countQueued(scope);
   return (queued === 0 && scope.slotsUsed < concurrency) || queued < queue;
 }
 

@@ -1,4 +1,4 @@
-import { admit, admitLater, needsSlot, oldestQueued, wouldQueue } from "./admission.ts";
+import { admit, admitLater, oldestQueued, wouldQueue } from "./admission.ts";
 import { beginAdopted, prepareNext, start } from "./attempt.ts";
 import { stopTask } from "./cancel.ts";
 import { expireTask } from "./expire.ts";
@@ -13,7 +13,7 @@ import { forgetIfIdle, poolFor } from "./limits.ts";
 import { scopeRefusal, taskRefusal } from "./refusal.ts";
 import { toRetry } from "./restart.ts";
 import type { ServiceState } from "./restart.ts";
-import { takesFrom } from "./room.ts";
+import { countQueued, takesFrom } from "./room.ts";
 import { OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { attach } from "./signals.ts";
@@ -139,7 +139,7 @@ function spawnWith(
   }
   const node = new TaskNode(scope.ledger.nextId(), name, scope, parent, run, flags, coarseNow());
   const deadline = applyOptions(node, options);
-  if (holder === undefined) makeRoom(node, options);
+  if (holder === undefined) makeRoom(node);
   prepare?.(node);
   own(node);
   if (options.record === "journal") scope.ledger.watcher?.spawned(node);
@@ -183,12 +183,10 @@ function applyOptions(node: TaskNode, options: SpawnOptions): number | undefined
 }
 
 /** Throws, or drops the task that waited longest, where the queue is full. */
-function makeRoom(node: TaskNode, options: SpawnOptions): void {
-  const { scope, parent, flags } = node;
+function makeRoom(node: TaskNode): void {
+  const { scope } = node;
   const { queue, concurrency, onFull } = scope.settings;
-  if (queue === Infinity || parent !== undefined) return;
-  if (!wouldQueue(scope, needsSlot(scope, parent, flags), node.extras?.pool, options.limit)) return;
-  if ((scope.slotQueue?.size ?? 0) + (scope.limitQueue?.size ?? 0) < queue) return;
+  if (node.parent !== undefined || countQueued(scope) < queue || !wouldQueue(node)) return;
   const oldest = onFull === "drop-oldest" ? oldestQueued(scope) : undefined;
   if (oldest === undefined) {
     if (node.extras?.pool !== undefined) forgetIfIdle(node.extras.pool);

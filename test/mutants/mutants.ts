@@ -95,8 +95,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "limits: one slot too many",
     file: "src/core/admission.ts",
-    find: "if (queue.size > 0 || scope.slotsUsed >= scope.settings.concurrency) {",
-    replace: "if (queue.size > 0 || scope.slotsUsed > scope.settings.concurrency) {",
+    find: "=== 0 && scope.slotsUsed < scope.settings.concurrency;",
+    replace: "=== 0 && scope.slotsUsed <= scope.settings.concurrency;",
   },
   {
     name: "limits: a slot is freed twice",
