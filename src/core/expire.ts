@@ -19,24 +19,22 @@ import type { TaskNode } from "./task-node.ts";
 
 /** The whole task is out of time. */
 export function expireTask(node: TaskNode, error: TaskTimeoutError): void {
-  if (isTerminal(node)) return;
-  if ((node.flags & CANCEL_ASKED) !== 0) return;
-  const { extras } = node;
-  if (stateOf(node) !== RUNNING || (node.flags & ADOPTED) !== 0) {
-    node.flags |= CANCEL_ASKED;
-    stopOf(node).cancelError = error;
-    extras?.taskController?.abort(error);
-    settle(node, FAILED, error);
-    return;
-  }
-  if (extras !== undefined && extras.shields > 0) {
+  if (isTerminal(node) || (node.flags & CANCEL_ASKED) !== 0) return;
+  const isRunning = stateOf(node) === RUNNING && (node.flags & ADOPTED) === 0;
+  if (isRunning && isShielded(node)) {
     holdTimeout(node, error, true);
     return;
   }
+  const { extras } = node;
   node.flags |= CANCEL_ASKED;
   stopOf(node).cancelError = error;
-  expireAttempt(node, error);
+  if (isRunning) expireAttempt(node, error);
   extras?.taskController?.abort(error);
+  if (!isRunning) settle(node, FAILED, error);
+}
+
+function isShielded({ extras }: TaskNode): boolean {
+  return extras !== undefined && extras.shields > 0;
 }
 
 /** The attempt is out of time. During a shield that takes effect when the shield ends, or with the end of grace. */
@@ -46,7 +44,7 @@ export function expireAttempt(node: TaskNode, error: TaskTimeoutError): void {
     expireTask(node, error);
     return;
   }
-  if (node.extras !== undefined && node.extras.shields > 0) {
+  if (isShielded(node)) {
     holdTimeout(node, error, false);
     return;
   }
@@ -66,8 +64,7 @@ function holdTimeout(node: TaskNode, error: TaskTimeoutError, isWhole: boolean):
 export function applyHeldTimeout(node: TaskNode): void {
   const { stop } = node;
   const error = stop?.heldTimeout;
-  if (stop === undefined || error === undefined || isTerminal(node)) return;
-  if (node.extras !== undefined && node.extras.shields > 0) return;
+  if (stop === undefined || error === undefined || isTerminal(node) || isShielded(node)) return;
   const isWhole = stop.heldIsWhole;
   stop.heldTimeout = undefined;
   stop.heldIsWhole = false;

@@ -1,11 +1,11 @@
-import { callLater, clearTimer } from "./clock.ts";
+import { clearTimer } from "./clock.ts";
 import { clearGrace } from "./grace.ts";
 import { runCleanups } from "./cleanup.ts";
 import { noteError } from "./close-report.ts";
 import { deliverTo } from "./delivery.ts";
 import { isA } from "./errors.ts";
 import { emitTrouble } from "./events.ts";
-import { pauseIsOver, rest } from "./rest.ts";
+import { pauseFor, rest } from "./rest.ts";
 import { pauseAfter } from "./restart.ts";
 import type { Retry } from "./restart.ts";
 import { OPEN } from "./scope-node.ts";
@@ -59,7 +59,7 @@ function conclude(node: TaskNode): void {
     const pause = pauseAfter(extras.attempt, retry);
     rest(node, { error: verdict.result });
     emitTrouble(node, "retry", verdict.result, pause);
-    extras.delayTimer = callLater(pause, pauseIsOver, node);
+    pauseFor(node, pause);
     return;
   }
   settle(node, verdict.state, verdict.result);

@@ -1,4 +1,4 @@
-import { now, toWall } from "./clock.ts";
+import { callLater, now, toWall } from "./clock.ts";
 import { describeError } from "./errors.ts";
 import { given } from "./given.ts";
 import { clearGrace } from "./grace.ts";
@@ -31,8 +31,12 @@ export function rest(node: TaskNode, failure: { readonly error: unknown } | unde
   node.stop = undefined;
 }
 
-/** The back-off is over. */
-export function pauseIsOver(node: TaskNode): void {
+/** The next attempt starts `ms` from now. */
+export function pauseFor(node: TaskNode, ms: number): void {
+  extrasOf(node).delayTimer = callLater(ms, pauseIsOver, node);
+}
+
+function pauseIsOver(node: TaskNode): void {
   const extras = extrasOf(node);
   extras.delayTimer = undefined;
   if (stateOf(node) === RETRYING) extras.go?.(node);

@@ -1,10 +1,10 @@
-import { callLater, clearTimer, now } from "./clock.ts";
+import { clearTimer, now } from "./clock.ts";
 import { cancelScope, demandFor, stopForSibling } from "./cancel.ts";
 import { noteError } from "./close-report.ts";
 import { deliverTo } from "./delivery.ts";
 import { enclosing, scopePath, taskPath } from "./describe.ts";
 import { emitTrouble } from "./events.ts";
-import { pauseIsOver, rest } from "./rest.ts";
+import { pauseFor, rest } from "./rest.ts";
 import { pauseAfter } from "./restart.ts";
 import type { ServiceState, Together } from "./restart.ts";
 import { OPEN } from "./scope-node.ts";
@@ -26,14 +26,14 @@ export function isKeptRunning(node: TaskNode): boolean {
 /** An attempt of a service has ended: it restarts, escalates, or ends for good. */
 export function endService(node: TaskNode, service: ServiceState, verdict: Verdict): void {
   const { together } = service;
+  const failure = verdict.state === SUCCEEDED ? undefined : { error: verdict.result };
   if ((node.flags & HELD) !== 0 && together !== undefined) {
-    rest(node, verdict.state === SUCCEEDED ? undefined : { error: verdict.result });
+    rest(node, failure);
     leaveTogether(node, together);
     return;
   }
-  const isCrash = verdict.state !== SUCCEEDED;
-  if (service.restart === "never" || (!isCrash && service.restart !== "always")) {
-    settle(node, verdict.state, verdict.state === SUCCEEDED ? undefined : verdict.result);
+  if (service.restart === "never" || (failure === undefined && service.restart !== "always")) {
+    settle(node, verdict.state, failure?.error);
     return;
   }
   const moment = now();
@@ -44,12 +44,12 @@ export function endService(node: TaskNode, service: ServiceState, verdict: Verdi
     return;
   }
   const pause = pauseAfter(service.crashes.length, service);
-  rest(node, isCrash ? { error: verdict.result } : undefined);
-  const error = isCrash ? verdict.result : new Error(`${taskPath(node)} returned`);
+  rest(node, failure);
+  const error = failure === undefined ? new Error(`${taskPath(node)} returned`) : failure.error;
   emitTrouble(node, "restart", error, pause);
   const siblings = siblingsOf(node);
   const restart = (): void => restartTogether(node, siblings, pause, error);
-  if (siblings.length === 0) extrasOf(node).delayTimer = callLater(pause, pauseIsOver, node);
+  if (siblings.length === 0) pauseFor(node, pause);
   // A start on its way cannot be called back: who is about to begin does, and is stopped like one that has run for long.
   else soon(() => inMotion(restart, undefined));
 }
@@ -108,7 +108,7 @@ function startTogether(together: Together): void {
     if (stateOf(member) !== RETRYING || extras.service?.together !== together) continue;
     extras.service.together = undefined;
     member.flags &= ~HELD;
-    extras.delayTimer = callLater(together.pause, pauseIsOver, member);
+    pauseFor(member, together.pause);
   }
 }
 
