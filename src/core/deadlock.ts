@@ -1,5 +1,5 @@
 import { isWithin, scopePath, taskPath } from "./describe.ts";
-import type { Pool } from "./limits.ts";
+import type { Pool, QueueEntry } from "./limits.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { BUSY, GROUP, HOLDS_POOL, HOLDS_SLOT, isTerminal } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
@@ -110,11 +110,8 @@ function countHolder<K>(held: Map<K, number>, of: K): number {
   return count;
 }
 
-function addQueue(
-  first: { value: TaskNode; next: { value: TaskNode; next: unknown } | undefined } | undefined,
-  add: (node: TaskNode) => void,
-): void {
-  for (let entry = first; entry !== undefined; entry = entry.next as typeof first) add(entry.value);
+function addQueue(first: QueueEntry | undefined, add: (node: TaskNode) => void): void {
+  for (let entry = first; entry !== undefined; entry = entry.next) add(entry.value);
 }
 
 /** A group waits for what stands in its scope; whoever closes a scope, or waits for it, for all that does. */
@@ -136,10 +133,6 @@ function toPaths(stuck: Stuck, from: TaskNode): string[] {
     if (paths.at(-1) !== path) paths.push(path);
   }
   // From the one who asks, who waits for the target, and so on round.
-  const asker = paths.pop();
-  return asker === undefined || paths[0] === asker
-    ? paths.length === 0 && asker !== undefined
-      ? [asker]
-      : paths
-    : [asker, ...paths];
+  const asker = paths.pop() as string;
+  return paths[0] === asker ? paths : [asker, ...paths];
 }

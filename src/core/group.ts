@@ -1,15 +1,13 @@
-import { given } from "./given.ts";
 import { toSettings } from "./settings.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { spawnInScope, spawnInTask } from "./spawn.ts";
 import { handleOf } from "./task-handle.ts";
-import { extrasOf, GROUP } from "./task-node.ts";
-import type { TaskNode } from "./task-node.ts";
-import type { GroupOptions, ScopeOptions, SpawnOptions } from "./options.ts";
+import { extrasOf, GROUP, TaskNode } from "./task-node.ts";
+import type { GroupOptions } from "./options.ts";
 import type { Run, Scope, Task } from "./types.ts";
 
 /** Where something is spawned: in a scope, or as a child of a task. */
-export type Place = { readonly scope: ScopeNode } | { readonly task: TaskNode };
+export type Place = ScopeNode | TaskNode;
 
 /** Starts a group. Its body runs as the group's own task; its scope is made anew for each attempt. */
 export function spawnGroup(
@@ -19,16 +17,14 @@ export function spawnGroup(
   options: GroupOptions | undefined,
 ): Task<unknown> {
   const { concurrency, queue, onFull, ...own } = options ?? {};
-  const around = "scope" in place ? place.scope : place.task.scope;
-  const bounds: ScopeOptions = given({ concurrency, queue, onFull, grace: own.grace });
-  const settings = toSettings(bounds, around.settings);
+  const around = place instanceof TaskNode ? place.scope : place;
+  const settings = toSettings({ concurrency, queue, onFull, grace: own.grace }, around.settings);
   // The body receives the scope in place of the task: `begin` sees to that.
   const run = body as unknown as Run<unknown>;
-  const spawnOptions: SpawnOptions = own;
   const node =
-    "scope" in place
-      ? spawnInScope(place.scope, name, run, spawnOptions, GROUP)
-      : spawnInTask(place.task, name, run, spawnOptions, GROUP);
+    place instanceof TaskNode
+      ? spawnInTask(place, name, run, own, GROUP)
+      : spawnInScope(place, name, run, own, GROUP);
   extrasOf(node).groupSettings ??= settings;
   return handleOf(node);
 }

@@ -148,20 +148,15 @@ async function* cronTimes(
   while (next !== null) {
     const left = next.getTime() - wall();
     if (left > 0) {
-      const [isOver] = await firstTick(task, Math.min(left, LONGEST_SLEEP));
-      if (isOver) return;
+      const ticks = task.every(Math.min(left, LONGEST_SLEEP))[Symbol.asyncIterator]();
+      // No tick: the schedule is over, because the scope drains.
+      if ((await ticks.next()).done === true) return;
       continue;
     }
     yield next;
     // From now, not from what was due: what was missed while asleep is skipped, never made up for in a burst.
     next = cron.nextRun(new Date(Math.max(wall(), next.getTime())));
   }
-}
-
-/** Sleeps, and says whether the schedule is over because the scope drains. */
-async function firstTick(task: TaskContext, ms: number): Promise<readonly [isOver: boolean]> {
-  const { done } = await task.every(ms)[Symbol.asyncIterator]().next();
-  return [done === true];
 }
 
 export async function loadCroner(name: string): Promise<CronModule> {

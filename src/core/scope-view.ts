@@ -87,7 +87,7 @@ export class ScopeView implements Scope {
   }
 
   group<T>(name: string, body: (group: Scope) => T | PromiseLike<T>, options?: GroupOptions): Task<T> {
-    return spawnGroup({ scope: this.#node }, name, body, options) as Task<T>;
+    return spawnGroup(this.#node, name, body, options) as Task<T>;
   }
 
   map<T, R>(
@@ -96,7 +96,7 @@ export class ScopeView implements Scope {
     run: (item: T, task: TaskContext) => R | PromiseLike<R>,
     options?: MapOptions,
   ): Task<R[]> {
-    return spawnMap({ scope: this.#node }, name, items, run, options);
+    return spawnMap(this.#node, name, items, run, options);
   }
 
   service(name: string, run: Run<unknown>, options: ServiceOptions = {}): Task<void> {

@@ -5,8 +5,11 @@ import type { ScopeOptions } from "./options.ts";
 const DEFAULT_GRACE = 5000;
 const DEFAULT_DEFER_TIMEOUT = 5000;
 
+/** Options of a scope, of which some may be there and undefined. */
+type Asked = { readonly [K in keyof ScopeOptions]: ScopeOptions[K] | undefined };
+
 /** Checks the options of a scope and fills in what it inherits. Throws `RangeError`. */
-export function toSettings(options: ScopeOptions, parent: ScopeSettings | undefined): ScopeSettings {
+export function toSettings(options: Asked, parent: ScopeSettings | undefined): ScopeSettings {
   const onFull = oneOf("onFull", options.onFull, ["reject", "drop-oldest"]);
   const onFailure = oneOf("onFailure", options.onFailure, ["isolate", "cancel-all"]);
   const strategy = oneOf("strategy", options.strategy, ["one-for-one", "one-for-all", "rest-for-one"]);

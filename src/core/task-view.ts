@@ -67,7 +67,7 @@ export class TaskView implements TaskContext {
   }
 
   group<T>(name: string, body: (group: Scope) => T | PromiseLike<T>, options?: GroupOptions): Task<T> {
-    return spawnGroup({ task: this.#node }, name, body, options) as Task<T>;
+    return spawnGroup(this.#node, name, body, options) as Task<T>;
   }
 
   map<T, R>(
@@ -76,7 +76,7 @@ export class TaskView implements TaskContext {
     run: (item: T, task: TaskContext) => R | PromiseLike<R>,
     options?: MapOptions,
   ): Task<R[]> {
-    return spawnMap({ task: this.#node }, name, items, run, options);
+    return spawnMap(this.#node, name, items, run, options);
   }
 
   sleep(duration: Duration): Promise<void> {
