@@ -1,4 +1,3 @@
-import { outside } from "./context.ts";
 import { enclosing, taskInfo } from "./describe.ts";
 import { report } from "./reporter.ts";
 import type { ScopeNode } from "./scope-node.ts";
@@ -6,7 +5,7 @@ import { AWAITED } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import type { TaskInfo } from "./info.ts";
 import type { OnError } from "./options.ts";
-import { soon, thenOf } from "./wait.ts";
+import { afterMicrotasks, thenOf } from "./wait.ts";
 
 /** A failure that awaits its decision: is there somebody who awaits the task? */
 interface Undecided {
@@ -34,16 +33,7 @@ export function deliverTo(from: ScopeNode | undefined, node: TaskNode, error: un
 
 function push(item: Undecided): void {
   undecided.push(item);
-  // From a microtask, so that the tick comes after all microtasks, also where a timer started this turn.
-  if (undecided.length === 1) outside(waitForMicrotasks);
-}
-
-function waitForMicrotasks(): void {
-  soon(queueFlush);
-}
-
-function queueFlush(): void {
-  process.nextTick(flush);
+  if (undecided.length === 1) afterMicrotasks(flush, undefined);
 }
 
 function flush(): void {

@@ -60,18 +60,10 @@ export function link(node: TaskNode): void {
   }
 }
 
-/** A drain waits for what is nobody's service, and for what a service has started. */
+/** A drain waits for what is nobody's service, and for what a service has started or shields. */
 function isBusy(node: TaskNode): boolean {
   const { parent, flags } = node;
   if (parent === undefined) return (flags & (SERVICE | HIDDEN)) === 0;
-  if ((parent.flags & (SERVICE | HIDDEN)) === 0) return false;
-  return (flags & HIDDEN) === 0 ? isServiceLike(parent) : isShieldOfService(node, parent);
-}
-
-function isServiceLike(parent: TaskNode): boolean {
+  if ((parent.flags & (SERVICE | HIDDEN)) === 0 || node.extras?.timeoutKind === "block") return false;
   return (visibleTask(parent).flags & SERVICE) !== 0;
-}
-
-function isShieldOfService(node: TaskNode, parent: TaskNode): boolean {
-  return node.extras?.timeoutKind !== "block" && isServiceLike(parent);
 }

@@ -1,11 +1,10 @@
-import { outside } from "./context.ts";
 import { isWithin } from "./describe.ts";
 import { scopeRefusal } from "./refusal.ts";
 import { DRAINING, OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { ENDING, isTerminal, STOPPING } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
-import { soon } from "./wait.ts";
+import { afterMicrotasks } from "./wait.ts";
 
 /** Whether a scope takes work from a task: one that drains does from what still runs inside it; one that closes, none. */
 export function takesFrom(scope: ScopeNode, task: TaskNode | undefined): boolean {
@@ -43,7 +42,7 @@ export function wakeRoom(scope: ScopeNode): void {
   scope.isRoomPromised = true;
   first.resolve();
   // Whether the next one has room too is known when the microtasks are done, in which this one spawns, or does not.
-  outside(() => soon(() => process.nextTick(turnIsOver, scope)));
+  afterMicrotasks(turnIsOver, scope);
 }
 
 function turnIsOver(scope: ScopeNode): void {

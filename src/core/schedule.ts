@@ -16,7 +16,7 @@ import { TaskView } from "./task-view.ts";
 import type { CronOptions, EveryOptions, SpawnOptions } from "./options.ts";
 import type { Run, Task, TaskContext } from "./types.ts";
 import type { Duration } from "./words.ts";
-import { capture, captured, rejected, Wait } from "./wait.ts";
+import { pause, rejected } from "./wait.ts";
 
 /** Runs at a fixed rate. */
 export function spawnEvery(
@@ -105,10 +105,7 @@ function endByDrain(node: TaskNode): void {
 /** Waits for nothing but its cancellation. */
 function untilCancelled(node: TaskNode): Promise<unknown> {
   const stop = stopErrorOf(node);
-  if (stop !== undefined) return rejected(stop);
-  const promise = new Promise<unknown>(capture);
-  void new Wait("event", node, undefined, captured.resolve, captured.reject);
-  return promise;
+  return stop === undefined ? pause("event", node).promise : rejected(stop);
 }
 
 /** What we use of `croner`, an optional peer. */

@@ -1,4 +1,5 @@
 import { clearTimer, nextTurn, setTimer, Timer } from "./clock.ts";
+import { outside } from "./context.ts";
 import type { TaskNode } from "./task-node.ts";
 
 /** Takes the two functions of a promise without a closure of its own: read them right after `new Promise(capture)`. */
@@ -30,6 +31,14 @@ const DONE = Promise.resolve();
 /** Calls `fn` in a microtask of its own, in the async context of now. */
 export function soon(fn: () => void): void {
   void thenOf(DONE, fn, undefined);
+}
+
+/**
+ * Calls `fn(arg)` when the microtasks are done, outside of any task. From a microtask, so that the tick comes after all of
+ * them, also where a timer started this turn.
+ */
+export function afterMicrotasks<A>(fn: (arg: A) => void, arg: A): void {
+  outside(() => soon(() => process.nextTick(fn, arg)));
 }
 
 /** A promise that is already rejected, and marked as handled. */
@@ -137,24 +146,26 @@ export function waitFor(
   return promise;
 }
 
-/** Waits until timers and I/O have had a turn, as a cancellation point of `awaiter`. */
-export function untilOthersRan(awaiter: TaskNode): Promise<void> {
-  const promise = new Promise<unknown>(capture);
-  const wait = new Wait("event", awaiter, undefined, captured.resolve, captured.reject);
-  wait.promise = promise;
-  nextTurn(() => wait.onTime());
-  return promise as Promise<void>;
-}
-
-/** Waits until a moment, as a cancellation point of `awaiter`. */
-export function sleepUntilOver(
-  awaiter: TaskNode | undefined,
-  ms: number,
-  kind: "sleep" | "tick",
-): Promise<unknown> {
+/** Waits for no task, as a cancellation point of `awaiter`; what ends the wait is up to the caller. */
+export function pause(kind: "sleep" | "tick" | "event", awaiter: TaskNode): PromisedWait {
   const promise = new Promise<unknown>(capture);
   const wait = new Wait(kind, awaiter, undefined, captured.resolve, captured.reject);
   wait.promise = promise;
+  return wait as PromisedWait;
+}
+
+type PromisedWait = Wait & { promise: Promise<unknown> };
+
+/** Waits until timers and I/O have had a turn. */
+export function untilOthersRan(awaiter: TaskNode): Promise<void> {
+  const wait = pause("event", awaiter);
+  nextTurn(() => wait.onTime());
+  return wait.promise as Promise<void>;
+}
+
+/** Waits until a moment. */
+export function sleepUntilOver(awaiter: TaskNode, ms: number, kind: "sleep" | "tick"): Promise<unknown> {
+  const wait = pause(kind, awaiter);
   setTimer(wait, ms);
-  return promise;
+  return wait.promise;
 }
