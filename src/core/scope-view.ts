@@ -1,25 +1,24 @@
 import { beginClose } from "./close.ts";
 import { cancellable } from "./cancellable.ts";
-import { callLater } from "./clock.ts";
 import { disposerOf } from "./cleanup.ts";
 import type { Cleanup } from "./cleanup.ts";
 import { callingTask, currentNode, ScopeEntry, storage } from "./context.ts";
 import { cycleThroughScope } from "./deadlock.ts";
 import { describeStats, describeTasks, describeTree, scopePath, scopeState } from "./describe.ts";
-import { badOption, givenMs, toFunction, toMs, toName } from "./duration.ts";
-import { DeadlockError, TaskTimeoutError } from "./errors.ts";
-import { emitState, kinds, listen } from "./events.ts";
+import { badOption, givenMs, toFunction, toMs } from "./duration.ts";
+import { DeadlockError } from "./errors.ts";
+import { kinds, listen } from "./events.ts";
 import { spawnGroup } from "./group.ts";
 import { scopeViewOf } from "./group-scope.ts";
 import { spawnMap } from "./map.ts";
+import { open } from "./open.ts";
 import { isReady, refuseReady } from "./readiness.ts";
 import { scopeRefusal } from "./refusal.ts";
 import { toServiceState } from "./restart.ts";
 import { isUnbounded, takesFrom, wakeRoom } from "./room.ts";
 import { spawnCron, spawnEvery } from "./schedule.ts";
-import { CLOSED, OPEN, ScopeNode } from "./scope-node.ts";
-import type { Listener, ScopeWaiter } from "./scope-node.ts";
-import { toSettings } from "./settings.ts";
+import { CLOSED } from "./scope-node.ts";
+import type { Listener, ScopeNode, ScopeWaiter } from "./scope-node.ts";
 import { adoptInScope, spawnInScope, spawnService } from "./spawn.ts";
 import { drainSignal, scopeSignal, stopErrorOf } from "./stop-signal.ts";
 import { handleOf } from "./task-handle.ts";
@@ -115,7 +114,7 @@ export class ScopeView implements Scope {
   }
 
   scope(name: string, options: ScopeOptions = {}): Scope {
-    return scopeViewOf(openChild(this.#node, name, options));
+    return scopeViewOf(open(name, options, this.#node));
   }
 
   defer(cleanup: Cleanup): void {
@@ -244,30 +243,4 @@ function noteCloser(node: ScopeNode, report: Promise<CloseReport>): Promise<Clos
   const wait = new Wait("end", task, undefined, noop, noop);
   void thenOf(report, () => wait.unlink(), undefined);
   return report;
-}
-
-/** Opens a scope inside another. Throws `ScopeClosedError` where that takes nothing more. */
-function openChild(parent: ScopeNode, name: string, options: ScopeOptions): ScopeNode {
-  toName(name, "name");
-  const settings = toSettings(options, parent.settings);
-  const timeout = givenMs(options.timeout, "timeout");
-  if (parent.state !== OPEN) throw scopeRefusal(parent, ": no scope can be opened in it");
-  const node = new ScopeNode(name, parent, undefined, parent.ledger, settings);
-  node.prev = parent.scopes;
-  if (parent.scopes !== undefined) parent.scopes.next = node;
-  parent.scopes = node;
-  open(node, timeout);
-  return node;
-}
-
-/** What every scope does when it opens. */
-export function open(node: ScopeNode, timeout: number | undefined): void {
-  if (node.settings.isCancelAll) node.failures = [];
-  if (timeout !== undefined) node.timeoutTimer = callLater(timeout, scopeTimeIsUp, { node, timeout });
-  emitState(node);
-}
-
-function scopeTimeIsUp({ node, timeout }: { readonly node: ScopeNode; readonly timeout: number }): void {
-  const reason = new TaskTimeoutError(scopePath(node), "scope", timeout);
-  void beginClose(node, { source: "deadline", drain: 0, grace: Infinity, reason });
 }

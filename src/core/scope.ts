@@ -1,13 +1,9 @@
 import { advanceTask, bindView, start } from "./attempt.ts";
 import { advanceScope } from "./close.ts";
-import { givenMs, toCount, toName } from "./duration.ts";
 import { keepShapes } from "./exemplars.ts";
 import { bindScopeView, scopeViewOf } from "./group-scope.ts";
-import { Ledger } from "./ledger.ts";
-import { roots } from "./roots.ts";
-import { ScopeNode } from "./scope-node.ts";
-import { open, ScopeView } from "./scope-view.ts";
-import { toSettings } from "./settings.ts";
+import { open } from "./open.ts";
+import { ScopeView } from "./scope-view.ts";
 import { TaskView } from "./task-view.ts";
 import type { RootOptions } from "./options.ts";
 import type { Scope } from "./types.ts";
@@ -17,8 +13,6 @@ import { bindUpward } from "./work.ts";
 bindUpward({ advanceTask, advanceScope, start });
 bindView((node) => new TaskView(node));
 bindScopeView((node) => new ScopeView(node));
-
-const DEFAULT_RECORDS = 1000;
 
 /**
  * Opens a root scope: the owner of tasks and of further scopes. Close it, or it holds what is in it for ever.
@@ -30,13 +24,6 @@ const DEFAULT_RECORDS = 1000;
  * await app.close({ drain: "10s" });
  */
 export function openScope(name: string, options: RootOptions = {}): Scope {
-  toName(name, "name");
-  const settings = toSettings(options, undefined);
-  const timeout = givenMs(options.timeout, "timeout");
-  const records = options.records === undefined ? DEFAULT_RECORDS : toCount(options.records, "records", 0);
-  const node = new ScopeNode(name, undefined, undefined, new Ledger(records), settings);
   keepShapes();
-  roots.add(node);
-  open(node, timeout);
-  return scopeViewOf(node);
+  return scopeViewOf(open(name, options, undefined));
 }
