@@ -16,15 +16,16 @@ export function spawnGroup(
   body: (group: Scope) => unknown,
   options: GroupOptions | undefined,
 ): Task<unknown> {
-  const { concurrency, queue, onFull, ...own } = options ?? {};
+  const asked = options ?? {};
+  const { concurrency, queue, onFull, grace } = asked;
   const around = place instanceof TaskNode ? place.scope : place;
-  const settings = toSettings({ concurrency, queue, onFull, grace: own.grace }, around.settings);
+  const settings = toSettings({ concurrency, queue, onFull, grace }, around.settings);
   // The body receives the scope in place of the task: `begin` sees to that.
   const run = body as unknown as Run<unknown>;
   const node =
     place instanceof TaskNode
-      ? spawnInTask(place, name, run, own, GROUP)
-      : spawnInScope(place, name, run, own, GROUP);
+      ? spawnInTask(place, name, run, asked, GROUP)
+      : spawnInScope(place, name, run, asked, GROUP);
   extrasOf(node).groupSettings ??= settings;
   return handleOf(node);
 }

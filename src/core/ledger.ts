@@ -22,7 +22,12 @@ class NameCounts {
   readonly buckets = new Float64Array(BUCKETS);
 
   toStats(): NameStats {
-    return { live: this.live, ...endsOf(this.ended), p50: this.#percentile(0.5), p99: this.p99 };
+    return {
+      live: this.live,
+      ...endsOf(this.ended),
+      p50: this.percentile(0.5),
+      p99: this.percentile(0.99),
+    };
   }
 
   /** How many attempts ended. */
@@ -32,12 +37,8 @@ class NameCounts {
     return total;
   }
 
-  /** 99 of 100 runs take no longer, in ms. */
-  get p99(): number {
-    return this.#percentile(0.99);
-  }
-
-  #percentile(share: number): number {
+  /** How long this share of its runs takes at most, in ms. */
+  percentile(share: number): number {
     const total = this.samples;
     if (total === 0) return 0;
     let seen = 0;
@@ -101,7 +102,8 @@ export class Ledger {
   readonly #parents: (string | undefined)[];
   readonly #details: (RecordDetail | undefined)[];
   readonly #errors: unknown[];
-  readonly #counts: Map<string, NameCounts> = new Map();
+  /** Of the names that are counted by themselves. */
+  readonly counts: Map<string, NameCounts> = new Map();
   #at = 0;
   #kept = 0;
   #lastName: string | undefined = undefined;
@@ -197,31 +199,21 @@ export class Ledger {
     }
   }
 
-  /** How long tasks of a name run, as far as that is known; undefined for one that is not counted by itself. */
-  latencyOf(name: string): { readonly samples: number; readonly p99: number } | undefined {
-    return this.#counts.get(name);
-  }
-
-  /** How many tasks of each name live. */
-  *live(): Generator<readonly [name: string, live: number]> {
-    for (const [name, { live }] of this.#counts) yield [name, live];
-  }
-
   names(): Record<string, NameStats> {
     const names: Record<string, NameStats> = Object.create(null) as Record<string, NameStats>;
-    for (const [name, counts] of this.#counts) names[name] = counts.toStats();
+    for (const [name, counts] of this.counts) names[name] = counts.toStats();
     return names;
   }
 
   #find(name: string): NameCounts {
-    let counts = this.#counts.get(name);
+    let counts = this.counts.get(name);
     if (counts === undefined) {
-      if (this.#counts.size >= MAX_NAMES && name !== OTHER) {
+      if (this.counts.size >= MAX_NAMES && name !== OTHER) {
         this.#warn(name);
         return this.#find(OTHER);
       }
       counts = new NameCounts();
-      this.#counts.set(name, counts);
+      this.counts.set(name, counts);
     }
     this.#lastName = name;
     this.#lastCounts = counts;

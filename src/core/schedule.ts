@@ -3,7 +3,6 @@ import { wall } from "./clock.ts";
 import { scopePath } from "./describe.ts";
 import { badOption, toFunction, toMs } from "./duration.ts";
 import { given } from "./given.ts";
-import { refuseReady } from "./readiness.ts";
 import { toServiceState } from "./restart.ts";
 import { DRAINING } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
@@ -55,7 +54,7 @@ function spawnSchedule(
   toFunction(run, "run");
   const runOptions: SpawnOptions = given({ timeout, retry, grace: own.grace, onError: own.onError });
   const body = (task: TaskContext): Promise<void> => runAll(task, times(task), overlap, run, runOptions);
-  return handleOf(spawnService(scope, name, body, own, toServiceState({}, true), refuseReady)) as Task<void>;
+  return handleOf(spawnService(scope, name, body, own, toServiceState({}, true))) as Task<void>;
 }
 
 const OVERLAPS: readonly string[] = ["skip", "queue", "allow"];

@@ -12,7 +12,7 @@ import { spawnGroup } from "./group.ts";
 import { scopeViewOf } from "./group-scope.ts";
 import { spawnMap } from "./map.ts";
 import { open } from "./open.ts";
-import { isReady, refuseReady } from "./readiness.ts";
+import { isReady } from "./readiness.ts";
 import { scopeRefusal } from "./refusal.ts";
 import { toServiceState } from "./restart.ts";
 import { isUnbounded, takesFrom, wakeRoom } from "./room.ts";
@@ -99,10 +99,8 @@ export class ScopeView implements Scope {
   }
 
   service(name: string, run: Run<unknown>, options: ServiceOptions = {}): Task<void> {
-    const { restart: _restart, intensity: _intensity, backoff: _backoff, ready: _ready, ...own } = options;
-    return handleOf(
-      spawnService(this.#node, name, run, own, toServiceState(options, false), refuseReady),
-    ) as Task<void>;
+    const state = toServiceState(options, false);
+    return handleOf(spawnService(this.#node, name, run, options, state)) as Task<void>;
   }
 
   every(name: string, period: Duration, run: Run<unknown>, options: EveryOptions = {}): Task<void> {

@@ -10,6 +10,7 @@ import { KeyConflictError, QueueFullError, TaskTimeoutError } from "./errors.ts"
 import { emitTask, isHeard, kinds } from "./events.ts";
 import { link } from "./hidden.ts";
 import { forgetIfIdle, poolFor } from "./limits.ts";
+import { refuseReady } from "./readiness.ts";
 import { scopeRefusal, taskRefusal } from "./refusal.ts";
 import { toRetry } from "./restart.ts";
 import type { ServiceState } from "./restart.ts";
@@ -242,7 +243,6 @@ export function spawnService(
   run: Run<unknown>,
   options: SpawnOptions,
   service: ServiceState,
-  onEnd: (node: TaskNode) => void,
 ): TaskNode {
   if (scope.state !== OPEN) refuseUnlessInside(scope, name);
   toName(name, "name");
@@ -250,7 +250,7 @@ export function spawnService(
   return spawnWith(scope, undefined, name, run, options, SERVICE | KEEPS_RUN, (node) => {
     const extras = extrasOf(node);
     extras.service = service;
-    extras.onEnd = onEnd;
+    extras.onEnd = refuseReady;
     (scope.services ??= new Set<TaskNode>()).add(node);
   });
 }

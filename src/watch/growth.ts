@@ -33,7 +33,7 @@ export class Growth {
     if (this.#nextAt !== undefined && at < this.#nextAt) return [];
     this.#nextAt = at + this.#settings.window;
     const grown = new Map<string, Course>();
-    for (const [name, live] of this.#scope.ledger.live()) {
+    for (const [name, { live }] of this.#scope.ledger.counts) {
       const course = this.#courses.get(name);
       if (course === undefined) this.#courses.set(name, { live, from: live, rises: 0, isTold: false });
       else if (this.#hasGrown(course, live)) grown.set(name, course);

@@ -34,13 +34,13 @@ export class Typical {
 
   /** 99 of 100 take no longer, in ms. */
   usualOf(name: string): number {
-    return this.#ledger.latencyOf(name)?.p99 ?? 0;
+    return this.#ledger.counts.get(name)?.percentile(0.99) ?? 0;
   }
 
   #find(name: string): number {
     const { factor, samples, atLeast } = this.#settings;
-    const latency = this.#ledger.latencyOf(name);
-    if (latency === undefined || latency.samples < samples) return Infinity;
-    return Math.max(atLeast, latency.p99 * factor);
+    const counts = this.#ledger.counts.get(name);
+    if (counts === undefined || counts.samples < samples) return Infinity;
+    return Math.max(atLeast, counts.percentile(0.99) * factor);
   }
 }
