@@ -25,10 +25,11 @@ export class Closing {
   /** When the drain is over, on the clock of `now()`. */
   drainEndsAt = Infinity;
   grace = Infinity;
-  source: "scope" | "deadline" | undefined = undefined;
+  readonly source: "scope" | "deadline";
 
-  constructor(scope: ScopeNode) {
+  constructor(scope: ScopeNode, source: "scope" | "deadline") {
     this.scope = scope;
+    this.source = source;
     this.base = totalOf(scope);
     if (scope.escalation !== undefined) this.errors.push(describeError(scope.escalation.error));
     this.promise = new Promise((resolve) => {

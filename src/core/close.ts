@@ -1,5 +1,4 @@
 import { cancelScope, demandFor, stopForSibling } from "./cancel.ts";
-import type { Demand } from "./cancel.ts";
 import { runCleanups } from "./cleanup.ts";
 import { callLater, clearTimer, now } from "./clock.ts";
 import { Closing, noteError } from "./close-report.ts";
@@ -12,7 +11,7 @@ import { scopeRefusal } from "./refusal.ts";
 import { forgetPools } from "./limits.ts";
 import { roots } from "./roots.ts";
 import { CLOSED, CLOSING, DRAINING } from "./scope-node.ts";
-import type { ScopeNode, ScopeWaiter } from "./scope-node.ts";
+import type { ScopeNode } from "./scope-node.ts";
 import { addTally } from "./tally.ts";
 import { BODY_DONE, GIVING_UP, isTerminal, STOPPING } from "./task-node.ts";
 import type { CloseReport } from "./info.ts";
@@ -31,7 +30,7 @@ export interface CloseDemand {
 
 /** Begins to close a scope, or hurries a close that runs. */
 export function beginClose(scope: ScopeNode, asked: CloseDemand): Promise<CloseReport> {
-  const closing = (scope.closing ??= new Closing(scope));
+  const closing = (scope.closing ??= new Closing(scope, asked.source));
   if (scope.state === CLOSED) closing.finish();
   else inMotion(proceed, { scope, closing, asked });
   return closing.promise;
@@ -45,7 +44,6 @@ interface Step {
 
 function proceed({ scope, closing, asked }: Step): void {
   closing.grace = Math.min(closing.grace, asked.grace);
-  closing.source ??= asked.source;
   scope.reason ??= asked.reason;
   if (asked.drain === 0 || scope.state >= CLOSING) {
     endDrain(scope);
@@ -68,15 +66,9 @@ function drainIsOver(scope: ScopeNode): void {
 /** From draining to closing: all that still lives is cancelled. */
 function endDrain(scope: ScopeNode): void {
   if (scope.state === CLOSED) return;
-  const { closing } = scope;
-  clearTimer(closing?.drainTimer);
-  const demand: Demand = {
-    source: closing?.source ?? "scope",
-    by: scopePath(scope),
-    reason: scope.reason,
-    grace: closing?.grace ?? Infinity,
-  };
-  cancelScope(scope, demand);
+  const { source, grace, drainTimer } = scope.closing as Closing;
+  clearTimer(drainTimer);
+  cancelScope(scope, { source, by: scopePath(scope), reason: scope.reason, grace });
   // It may have been closing already, and waiting for the body of its group.
   scopeMayAdvance(scope);
 }
@@ -174,16 +166,11 @@ function closed(scope: ScopeNode): void {
   clearTimer(scope.closing?.drainTimer);
   scope.closing?.finish();
   wakeAll(scope.idleWaiters);
-  if (scope.readyWaiters !== undefined) refuseAll(scope, scope.readyWaiters);
+  // Nobody who waits for it to be ready will see that.
+  for (const waiter of scope.readyWaiters ?? []) waiter.reject(scopeRefusal(scope));
   scope.readyWaiters = scope.closeWaiters = undefined;
   if (scope.owner !== undefined) taskMayAdvance(scope.owner);
   if (around !== undefined) idleMayBe(around);
-}
-
-/** Nobody who waits for it to be ready will see that. */
-function refuseAll(scope: ScopeNode, waiters: ReadonlySet<ScopeWaiter>): void {
-  const error = scopeRefusal(scope);
-  for (const waiter of waiters) waiter.reject(error);
 }
 
 function leaveParent(scope: ScopeNode): void {

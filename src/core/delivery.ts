@@ -23,16 +23,12 @@ let undecided: Undecided[] = [];
  * on `unhandledRejection`; else to `onError` of the task, then of the scopes around it.
  */
 export function deliver(node: TaskNode, error: unknown): void {
-  push({ node, error, from: node.scope, always: false });
+  deliverTo(node.scope, node, error, false);
 }
 
 /** Delivers an error to the `onError`s from one scope outwards, whoever awaits the task. */
-export function deliverTo(from: ScopeNode | undefined, node: TaskNode, error: unknown): void {
-  push({ node, error, from, always: true });
-}
-
-function push(item: Undecided): void {
-  undecided.push(item);
+export function deliverTo(from: ScopeNode | undefined, node: TaskNode, error: unknown, always = true): void {
+  undecided.push({ node, error, from, always });
   if (undecided.length === 1) afterMicrotasks(flush, undefined);
 }
 

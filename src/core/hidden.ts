@@ -20,15 +20,8 @@ export interface Hidden {
 /** Makes a hidden task, which starts in a microtask. */
 export function startHidden(hidden: Hidden): TaskNode {
   const { scope, parent } = hidden;
-  const node = new TaskNode(
-    0,
-    hidden.name,
-    scope,
-    parent,
-    hidden.run,
-    hidden.flags | HIDDEN | COLLECTED,
-    coarseNow(),
-  );
+  const flags = hidden.flags | HIDDEN | COLLECTED;
+  const node = new TaskNode(0, hidden.name, scope, parent, hidden.run, flags, coarseNow());
   const extras = extrasOf(node);
   extras.timeout = hidden.timeout;
   extras.timeoutKind = hidden.timeoutKind;

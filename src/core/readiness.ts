@@ -9,7 +9,7 @@ export function wakeAll(waiters: Set<ScopeWaiter> | undefined): void {
   if (waiters === undefined) return;
   for (const waiter of [...waiters]) {
     waiters.delete(waiter);
-    waiter.resolve();
+    waiter.resolve(undefined);
   }
 }
 

@@ -40,7 +40,7 @@ export function wakeRoom(scope: ScopeNode): void {
   if (first === undefined || !hasRoom(scope)) return;
   waiters.delete(first);
   scope.isRoomPromised = true;
-  first.resolve();
+  first.resolve(undefined);
   // Whether the next one has room too is known when the microtasks are done, in which this one spawns, or does not.
   afterMicrotasks(turnIsOver, scope);
 }

@@ -17,7 +17,7 @@ export const CLOSED = 3;
 /** Somebody who waits for a scope, and the task in which they do. */
 export interface ScopeWaiter {
   readonly task: TaskNode | undefined;
-  readonly resolve: () => void;
+  readonly resolve: (value: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
 

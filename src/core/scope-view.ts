@@ -36,7 +36,7 @@ import type {
 } from "./options.ts";
 import type { DisposableLike, Run, Scope, Task, TaskContext } from "./types.ts";
 import type { Duration, ScopeState } from "./words.ts";
-import { noop, rejected, thenOf, Wait } from "./wait.ts";
+import { capture, captured, noop, rejected, thenOf, Wait } from "./wait.ts";
 
 /** A scope, as its users see it. */
 export class ScopeView implements Scope {
@@ -219,16 +219,12 @@ export class ScopeView implements Scope {
 
 /** Waits among others, as a cancellation point of the task that waits. */
 function waitIn(waiters: Set<ScopeWaiter>): Promise<void> {
-  let waiter: ScopeWaiter | undefined;
-  const woken = new Promise<void>((resolve, reject) => {
-    waiter = { task: callingTask(), resolve, reject };
-    waiters.add(waiter);
-  });
-  const own = cancellable(woken);
+  const woken = new Promise<unknown>(capture);
+  const waiter: ScopeWaiter = { task: callingTask(), ...captured };
+  waiters.add(waiter);
+  const own = cancellable(woken) as Promise<void>;
   // Whoever is cancelled while waiting leaves: a long-lived scope must not collect them.
-  own.catch(() => {
-    if (waiter !== undefined) waiters.delete(waiter);
-  });
+  own.catch(() => waiters.delete(waiter));
   return own;
 }
 
