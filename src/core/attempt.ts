@@ -20,17 +20,11 @@ import type { TaskExtras, TaskNode } from "./task-node.ts";
 import type { Run, TaskContext } from "./types.ts";
 import { capture, captured, soon, thenOf } from "./wait.ts";
 import { listed } from "./walk.ts";
-import { inMotion, isMoving, scopeMayAdvance, settleDown } from "./work.ts";
-
-let makeView: (node: TaskNode) => TaskContext;
-/** Says how the argument of a task's function is made. Bound above, so that imports can go one way. */
-export function bindView(make: (node: TaskNode) => TaskContext): void {
-  makeView = make;
-}
+import { inMotion, isMoving, scopeMayAdvance, settleDown, upward } from "./work.ts";
 
 /** The task's own view of itself, made when first needed. */
 export function viewOf(node: TaskNode): TaskContext {
-  return (node.view ??= makeView(node));
+  return (node.view ??= upward.viewOfTask(node));
 }
 
 /** The first turn, or that of a further attempt. Runs as a microtask, in the async context of the spawner. */

@@ -3,16 +3,11 @@ import { DRAINING, ScopeNode } from "./scope-node.ts";
 import type { ScopeSettings } from "./scope-node.ts";
 import type { TaskExtras, TaskNode } from "./task-node.ts";
 import type { Scope } from "./types.ts";
-
-let makeView: (scope: ScopeNode) => Scope;
-/** Says how the public face of a scope is made. Bound above, so that imports can go one way. */
-export function bindScopeView(make: (scope: ScopeNode) => Scope): void {
-  makeView = make;
-}
+import { upward } from "./work.ts";
 
 /** The public face of a scope. */
 export function scopeViewOf(scope: ScopeNode): Scope {
-  return (scope.view ??= makeView(scope));
+  return (scope.view ??= upward.viewOfScope(scope));
 }
 
 /** Each attempt of a group has a scope of its own, which drains from the start where the scope around has begun to. */

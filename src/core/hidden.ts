@@ -2,7 +2,7 @@ import { addBusy } from "./busy.ts";
 import { coarseNow } from "./clock.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { BUSY, COLLECTED, extrasOf, HIDDEN, SERVICE, TaskNode, visibleTask } from "./task-node.ts";
-import { startTask } from "./work.ts";
+import { upward } from "./work.ts";
 
 /** What runs as a task, but is none for the outside: a block of a task, or a clean-up. */
 export interface Hidden {
@@ -28,7 +28,7 @@ export function startHidden(hidden: Hidden): TaskNode {
   extras.grace = hidden.grace;
   extras.onEnd = hidden.onEnd;
   link(node);
-  startTask(node);
+  upward.start(node);
   return node;
 }
 

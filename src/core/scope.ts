@@ -1,7 +1,7 @@
-import { advanceTask, bindView, start } from "./attempt.ts";
+import { advanceTask, start } from "./attempt.ts";
 import { advanceScope } from "./close.ts";
 import { keepShapes } from "./exemplars.ts";
-import { bindScopeView, scopeViewOf } from "./group-scope.ts";
+import { scopeViewOf } from "./group-scope.ts";
 import { open } from "./open.ts";
 import { ScopeView } from "./scope-view.ts";
 import { TaskView } from "./task-view.ts";
@@ -10,9 +10,13 @@ import type { Scope } from "./types.ts";
 import { bindUpward } from "./work.ts";
 
 // Everything below knows the data and what is done with it; only here is known who shows it to the user.
-bindUpward({ advanceTask, advanceScope, start });
-bindView((node) => new TaskView(node));
-bindScopeView((node) => new ScopeView(node));
+bindUpward({
+  advanceTask,
+  advanceScope,
+  start,
+  viewOfTask: (node) => new TaskView(node),
+  viewOfScope: (node) => new ScopeView(node),
+});
 
 /**
  * Opens a root scope: the owner of tasks and of further scopes. Close it, or it holds what is in it for ever.

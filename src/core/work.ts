@@ -1,9 +1,10 @@
 import type { ScopeNode } from "./scope-node.ts";
 import type { TaskNode } from "./task-node.ts";
+import type { Scope, TaskContext } from "./types.ts";
 
 /**
- * The calls that go up: what ends below makes something above move on. They are bound by `scope.ts`, above
- * everything, so that imports can go one way.
+ * The calls that go up: what ends below makes something above move on, and is shown to the user by what stands above
+ * it. They are bound by `scope.ts`, above everything, so that imports can go one way.
  */
 export interface Upward {
   /** A task's children, or its group, may have ended. */
@@ -12,16 +13,15 @@ export interface Upward {
   advanceScope(scope: ScopeNode): void;
   /** Starts a task in a microtask. */
   start(node: TaskNode): void;
+  /** A task's view of itself. */
+  viewOfTask(node: TaskNode): TaskContext;
+  /** The public face of a scope. */
+  viewOfScope(scope: ScopeNode): Scope;
 }
 
-let upward: Upward | undefined;
+export let upward: Upward;
 export function bindUpward(calls: Upward): void {
   upward = calls;
-}
-
-/** Starts a task, from a place below that which knows how. */
-export function startTask(node: TaskNode): void {
-  upward?.start(node);
 }
 
 // One queue instead of recursion: trees may be deeper than the engine's stack.
@@ -52,7 +52,6 @@ export function inMotion<A>(step: (arg: A) => void, arg: A): void {
 
 /** Lets everything in the queue move on. */
 export function settleDown(): void {
-  if (upward === undefined) return;
   for (;;) {
     const task = tasks.pop();
     if (task !== undefined) {
