@@ -5,7 +5,7 @@ import { noteFinding } from "./events.ts";
 import { graceOf } from "./grace.ts";
 import { CLOSING } from "./scope-node.ts";
 import { settle } from "./settle.ts";
-import { ABANDONED, ENDING, GIVING_UP, HIDDEN, isTerminal } from "./task-node.ts";
+import { ABANDONED, ENDING, GIVING_UP, HIDDEN, isCleanup, isTerminal } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import { familyOfTask } from "./walk.ts";
 import { scopeMayAdvance, taskMayAdvance } from "./work.ts";
@@ -29,10 +29,6 @@ export function abandon(node: TaskNode): void {
       taskMayAdvance(task);
     }
   }
-}
-
-function isCleanup(node: TaskNode): boolean {
-  return node.extras?.timeoutKind === "cleanup";
 }
 
 /** Ends one task of which nothing below lives any more. */

@@ -15,7 +15,7 @@ import type { Duration } from "./words.ts";
  */
 export function currentTask(): TaskContext | undefined {
   const node = currentNode();
-  return node === undefined ? undefined : viewOf(visibleTask(node));
+  return node && viewOf(visibleTask(node));
 }
 
 function here(what: string): TaskContext {

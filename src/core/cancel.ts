@@ -21,6 +21,7 @@ import {
   SHIELD,
   STOPPING,
   extrasOf,
+  isCleanup,
   isTerminal,
   stateOf,
   stopOf,
@@ -192,7 +193,7 @@ function rejectWaits(node: TaskNode, error: unknown): void {
 
 /** An attempt is stopped, though its task is not cancelled: a service's, to start anew; a group's, as it fails. */
 export function stopForSibling(node: TaskNode, demand: Demand): void {
-  if (isTerminal(node) || stateOf(node) !== RUNNING) return;
+  if (stateOf(node) !== RUNNING) return;
   stopAttemptAndBelow(node, newCancellation(node, demand), demand);
 }
 
@@ -237,9 +238,8 @@ function pushBelow(node: TaskNode, open: TaskNode[]): void {
   }
 }
 
-/** A clean-up has a limit of its own. */
 function pushUnlessCleanup(node: TaskNode, open: TaskNode[]): void {
-  if (node.extras?.timeoutKind !== "cleanup") open.push(node);
+  if (!isCleanup(node)) open.push(node);
 }
 
 /**

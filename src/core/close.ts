@@ -32,17 +32,11 @@ export interface CloseDemand {
 export function beginClose(scope: ScopeNode, asked: CloseDemand): Promise<CloseReport> {
   const closing = (scope.closing ??= new Closing(scope, asked.source));
   if (scope.state === CLOSED) closing.finish();
-  else inMotion(proceed, { scope, closing, asked });
+  else inMotion(() => proceed(scope, closing, asked), undefined);
   return closing.promise;
 }
 
-interface Step {
-  readonly scope: ScopeNode;
-  readonly closing: Closing;
-  readonly asked: CloseDemand;
-}
-
-function proceed({ scope, closing, asked }: Step): void {
+function proceed(scope: ScopeNode, closing: Closing, asked: CloseDemand): void {
   closing.grace = Math.min(closing.grace, asked.grace);
   scope.reason ??= asked.reason;
   if (asked.drain === 0 || scope.state >= CLOSING) {

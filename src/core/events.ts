@@ -12,13 +12,11 @@ import type { FindingWords, ScopeEvent, ScopeEventName, ScopeEventOf } from "./i
 
 /** A kind of event, and its channel of node:diagnostics_channel: `holdfast:spawn`, … Its messages are the events. */
 class EventKind {
-  readonly name: ScopeEventName;
   /** Its place among the listener counts of a ledger. */
   readonly index: number;
   readonly channel: Channel;
 
   constructor(name: ScopeEventName, index: number) {
-    this.name = name;
     this.index = index;
     this.channel = channel(`holdfast:${name}`);
   }

@@ -62,7 +62,7 @@ export class ScopeView implements Scope {
 
   get parent(): Scope | undefined {
     const { parent } = this.#node;
-    return parent === undefined ? undefined : scopeViewOf(parent);
+    return parent && scopeViewOf(parent);
   }
 
   get signal(): AbortSignal {
@@ -134,7 +134,7 @@ export class ScopeView implements Scope {
 
   get(key: string): Task<unknown> | undefined {
     const node = this.#node.keys?.get(key);
-    return node === undefined ? undefined : handleOf(node);
+    return node && handleOf(node);
   }
 
   untilReady(): Promise<void> {
@@ -155,8 +155,7 @@ export class ScopeView implements Scope {
     const node = this.#node;
     const caller = callingTask();
     if (!takesFrom(node, caller)) {
-      const stop = caller === undefined ? undefined : stopErrorOf(caller);
-      return rejected(stop ?? scopeRefusal(node));
+      return rejected((caller && stopErrorOf(caller)) ?? scopeRefusal(node));
     }
     if (isUnbounded(node)) return Promise.resolve();
     const woken = waitIn((node.roomWaiters ??= new Set<ScopeWaiter>()));
@@ -185,9 +184,8 @@ export class ScopeView implements Scope {
   /** What a wait that cannot end rejects with; undefined where it can. */
   #deadlock(what: string, onlyBusy: boolean): Promise<never> | undefined {
     const current = callingTask();
-    if (current === undefined) return undefined;
-    const cycle = cycleThroughScope(current, this.#node, onlyBusy);
-    return cycle === undefined ? undefined : rejected(new DeadlockError(`${this.path}.${what}`, cycle));
+    const cycle = current && cycleThroughScope(current, this.#node, onlyBusy);
+    return cycle && rejected(new DeadlockError(`${this.path}.${what}`, cycle));
   }
 
   tasks(): Iterable<TaskInfo> {

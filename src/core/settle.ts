@@ -32,10 +32,9 @@ export function settle(node: TaskNode, state: number, result: unknown): void {
   leaveOwner(node);
   if (node.stop !== undefined) clearGrace(node.stop);
   if (extras !== undefined) {
-    clearTimers(extras);
     const signal = extras.options?.signal;
     if (signal !== undefined) detach(signal, node);
-    forget(extras);
+    letGo(extras);
   }
   release(node);
   if ((node.flags & HIDDEN) === 0) {
@@ -78,15 +77,12 @@ function leaveOwner(node: TaskNode): void {
   else scope.tasks = prev;
 }
 
-function clearTimers(extras: TaskExtras): void {
+/** Takes its timers back, and drops what it needs no more, so that a record or a handle keeps little alive. */
+function letGo(extras: TaskExtras): void {
   clearTimer(extras.timeoutTimer);
   clearTimer(extras.deadlineTimer);
   clearTimer(extras.delayTimer);
   extras.delayTimer = undefined;
-}
-
-/** Drops what an ended task needs no more, so that a record or a handle keeps little alive. */
-function forget(extras: TaskExtras): void {
   extras.go = undefined;
   extras.retry = undefined;
   extras.defers = undefined;

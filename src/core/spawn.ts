@@ -86,7 +86,7 @@ function refuseUnlessInside(scope: ScopeNode, name: string): void {
   const current = currentNode();
   if (takesFrom(scope, current)) return;
   // Who is being cancelled is told why, others why the scope takes nothing more.
-  const cause = (current === undefined ? undefined : stopErrorOf(current)) ?? scope.reason;
+  const cause = (current && stopErrorOf(current)) ?? scope.reason;
   throw scopeRefusal(scope, `: ${JSON.stringify(name)} was not started`, { cause });
 }
 

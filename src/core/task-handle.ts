@@ -119,9 +119,7 @@ function untilOutcome(node: TaskNode, what: string, isAwaiting: boolean): Promis
     return Promise.resolve(outcomeOf(node));
   }
   const awaiter = callingTask();
-  if (awaiter !== undefined) {
-    const cycle = cycleThroughTask(awaiter, node);
-    if (cycle !== undefined) return rejected(new DeadlockError(what, cycle));
-  }
+  const cycle = awaiter && cycleThroughTask(awaiter, node);
+  if (cycle !== undefined) return rejected(new DeadlockError(what, cycle));
   return waitFor(isAwaiting ? "outcome" : "end", awaiter, node) as Promise<Outcome<unknown>>;
 }

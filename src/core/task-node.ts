@@ -225,6 +225,11 @@ export function visibleTask(node: TaskNode): TaskNode {
   return task;
 }
 
+/** A clean-up, which has a limit of its own. */
+export function isCleanup(node: TaskNode): boolean {
+  return node.extras?.timeoutKind === "cleanup";
+}
+
 /** Whether `block` is `task`, or a hidden block somewhere inside it. */
 export function isBlockOf(block: TaskNode, task: TaskNode): boolean {
   let node: TaskNode | undefined = block;
