@@ -153,8 +153,7 @@ function closed(scope: ScopeNode): void {
     roots.delete(scope);
     forgetPools(scope.ledger.pools);
     scope.ledger.watcher?.stop();
-  }
-  if (around !== undefined) addTally(around.tally, scope.tally);
+  } else addTally(around.tally, scope.tally);
   if (scope.owner === undefined) deliverFailures(scope);
   else scope.owner.scope.groups--;
   clearTimer(scope.closing?.drainTimer);

@@ -48,10 +48,7 @@ function isNotDue(task: TaskNode): boolean {
 function endTicks(task: TaskNode): void {
   for (let wait = task.waits; wait !== undefined;) {
     const next = wait.next;
-    if (wait.kind === "tick") {
-      wait.unlink();
-      wait.resolve(NO_MORE_TICKS);
-    }
+    if (wait.kind === "tick") wait.end(NO_MORE_TICKS);
     wait = next;
   }
 }

@@ -219,13 +219,12 @@ export function describeError(value: unknown, depth = 0): ErrorInfo {
 }
 
 function safeString(value: unknown): string {
-  if (typeof value === "string") return value;
-  if (typeof value === "object" && value !== null) {
-    try {
-      return JSON.stringify(value) ?? Object.prototype.toString.call(value);
-    } catch {
-      return Object.prototype.toString.call(value);
-    }
+  if (typeof value !== "object" || value === null) return String(value);
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch {
+    // A cycle, a bigint, a getter that throws: then its tag has to do.
   }
-  return String(value);
+  return text ?? Object.prototype.toString.call(value);
 }

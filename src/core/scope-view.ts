@@ -36,7 +36,7 @@ import type {
 } from "./options.ts";
 import type { DisposableLike, Run, Scope, Task, TaskContext } from "./types.ts";
 import type { Duration, ScopeState } from "./words.ts";
-import { capture, captured, noop, rejected, thenOf, Wait } from "./wait.ts";
+import { capture, captured, noop, pause, rejected, thenOf } from "./wait.ts";
 
 /** A scope, as its users see it. */
 export class ScopeView implements Scope {
@@ -232,7 +232,7 @@ function noteCloser(node: ScopeNode, report: Promise<CloseReport>): Promise<Clos
   if (task === undefined || node.state === CLOSED) return report;
   const waiters = (node.closeWaiters ??= new Set<ScopeWaiter>());
   waiters.add({ task, resolve: noop, reject: noop });
-  const wait = new Wait("end", task, undefined, noop, noop);
+  const wait = pause("end", task);
   void thenOf(report, () => wait.unlink(), undefined);
   return report;
 }

@@ -100,8 +100,7 @@ export class Wait extends Timer {
 
   /** Its moment has come. */
   onTime(): void {
-    this.unlink();
-    this.resolve(undefined);
+    this.end(undefined);
   }
 
   /** Takes it out of both lists and off the clock. */
@@ -127,6 +126,12 @@ export class Wait extends Timer {
     this.awaiter = this.prev = this.next = undefined;
   }
 
+  /** Ends the wait with what was waited for. */
+  end(value: unknown): void {
+    this.unlink();
+    this.resolve(value);
+  }
+
   /** Ends the wait with an error that holdfast made: nobody is obliged to handle it. */
   fail(error: unknown): void {
     this.unlink();
@@ -147,7 +152,7 @@ export function waitFor(
 }
 
 /** Waits for no task, as a cancellation point of `awaiter`; what ends the wait is up to the caller. */
-export function pause(kind: "sleep" | "tick" | "event", awaiter: TaskNode): PromisedWait {
+export function pause(kind: "sleep" | "tick" | "event" | "end", awaiter: TaskNode): PromisedWait {
   const promise = new Promise<unknown>(capture);
   const wait = new Wait(kind, awaiter, undefined, captured.resolve, captured.reject);
   wait.promise = promise;

@@ -173,7 +173,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "records: what ended in a closed scope is not counted",
     file: "src/core/close.ts",
-    find: "  if (around !== undefined) addTally(around.tally, scope.tally);\n",
+    find: " else addTally(around.tally, scope.tally);",
     replace: "",
   },
   {
