@@ -11,7 +11,7 @@ import type { Retry } from "./restart.ts";
 import { OPEN } from "./scope-node.ts";
 import { endService, isKeptRunning } from "./service.ts";
 import { settle } from "./settle.ts";
-import { CANCEL_ASKED, ENDING, extrasOf, FAILED, GIVING_UP, LOST, STOPPING } from "./task-node.ts";
+import { CANCEL_ASKED, ENDING, FAILED, GIVING_UP, LOST, STOPPING } from "./task-node.ts";
 import type { TaskExtras, TaskNode } from "./task-node.ts";
 import { judge } from "./verdict.ts";
 import type { Verdict } from "./verdict.ts";
@@ -41,26 +41,20 @@ export function finishAttempt(node: TaskNode): void {
 function conclude(node: TaskNode): void {
   const { extras } = node;
   const verdict = judge(node);
-  if (extras === undefined) {
-    settle(node, verdict.state, verdict.result);
-    return;
-  }
-  tellCleanupErrors(node, extras, verdict);
-  if (extras.service !== undefined && isKeptRunning(node)) {
-    endService(node, extras.service, verdict);
-    return;
-  }
-  const { retry } = extras;
-  if (
-    (verdict.state === FAILED || verdict.state === LOST) &&
-    retry !== undefined &&
-    mayRetry(node, retry, verdict)
-  ) {
-    const pause = pauseAfter(extras.attempt, retry);
-    rest(node, { error: verdict.result });
-    emitTrouble(node, "retry", verdict.result, pause);
-    pauseFor(node, pause);
-    return;
+  if (extras !== undefined) {
+    tellCleanupErrors(node, extras, verdict);
+    if (extras.service !== undefined && isKeptRunning(node)) {
+      endService(node, extras.service, verdict);
+      return;
+    }
+    const { attempt, retry } = extras;
+    if (retry !== undefined && mayRetry(node, attempt, retry, verdict)) {
+      const pause = pauseAfter(attempt, retry);
+      rest(node, { error: verdict.result });
+      emitTrouble(node, "retry", verdict.result, pause);
+      pauseFor(node, pause);
+      return;
+    }
   }
   settle(node, verdict.state, verdict.result);
 }
@@ -81,8 +75,8 @@ function tellCleanupErrors(node: TaskNode, extras: TaskExtras, verdict: Verdict)
   }
 }
 
-function mayRetry(node: TaskNode, retry: Retry, verdict: Verdict): boolean {
-  const { attempt } = extrasOf(node);
+function mayRetry(node: TaskNode, attempt: number, retry: Retry, verdict: Verdict): boolean {
+  if (verdict.state !== FAILED && verdict.state !== LOST) return false;
   if (attempt >= retry.attempts || (node.flags & (CANCEL_ASKED | GIVING_UP)) !== 0) return false;
   if (node.scope.state !== OPEN) return false;
   if (node.parent !== undefined && (node.parent.flags & STOPPING) !== 0) return false;

@@ -39,52 +39,48 @@ export function endService(node: TaskNode, service: ServiceState, verdict: Verdi
   const moment = now();
   service.crashes = service.crashes.filter((crash) => crash > moment - service.within);
   service.crashes.push(moment);
-  if (service.crashes.length > service.restarts) {
-    escalate(node, verdict);
+  const isTooOften = service.crashes.length > service.restarts;
+  const words = isTooOften ? "ended more often than it may be restarted" : "returned";
+  const { error } = failure ?? { error: new Error(`${taskPath(node)} ${words}`) };
+  if (isTooOften) {
+    escalate(node, verdict.state === LOST ? LOST : FAILED, error);
     return;
   }
   const pause = pauseAfter(service.crashes.length, service);
   rest(node, failure);
-  const error = failure === undefined ? new Error(`${taskPath(node)} returned`) : failure.error;
   emitTrouble(node, "restart", error, pause);
-  const siblings = siblingsOf(node);
-  const restart = (): void => restartTogether(node, siblings, pause, error);
-  if (siblings.length === 0) pauseFor(node, pause);
+  const members = membersWith(node);
+  const restart = (): void => restartTogether(node, members, pause, error);
+  if (members.length === 1) pauseFor(node, pause);
   // A start on its way cannot be called back: who is about to begin does, and is stopped like one that has run for long.
   else soon(() => inMotion(restart, undefined));
 }
 
-/** Which other services start anew with this one (OTP's strategies). What has never begun begins when it is due. */
-function siblingsOf(node: TaskNode): TaskNode[] {
+/**
+ * Which services start anew when this one does, it among them, oldest first (OTP's strategies). What has never begun
+ * begins when it is due.
+ */
+function membersWith(node: TaskNode): TaskNode[] {
   const { strategy } = node.scope.settings;
-  if (strategy === "one-for-one") return [];
+  if (strategy === "one-for-one") return [node];
   const services = [...(node.scope.services ?? [])];
   return services.filter((other) => {
-    if (other === node || other.extras?.service?.isSchedule !== false) return false;
+    if (other === node) return true;
+    if (other.extras?.service?.isSchedule !== false) return false;
     if (stateOf(other) === WAITING || isTerminal(other)) return false;
     return strategy === "one-for-all" || other.id > node.id;
   });
 }
 
-function restartTogether(
-  node: TaskNode,
-  siblings: readonly TaskNode[],
-  pause: number,
-  reason: unknown,
-): void {
+function restartTogether(node: TaskNode, members: readonly TaskNode[], pause: number, reason: unknown): void {
   // It may have been cancelled by now.
   if (stateOf(node) !== RETRYING) return;
-  const members = [node, ...siblings].toSorted((a, b) => a.id - b.id);
-  const together: Together = {
-    members,
-    running: new Set(siblings.filter((s) => stateOf(s) === RUNNING)),
-    pause,
-  };
+  const running = new Set(members.filter((member) => stateOf(member) === RUNNING));
+  const together: Together = { members, running, pause };
   const demand = demandFor("sibling", taskPath(node), reason);
   for (const member of members) {
     const extras = extrasOf(member);
-    const { service } = extras;
-    if (service === undefined) continue;
+    const service = extras.service as ServiceState;
     // Two that crash at once: whoever waits for the first restart waits for this one.
     if (service.together !== undefined) leaveTogether(member, service.together);
     service.together = together;
@@ -92,7 +88,7 @@ function restartTogether(
     clearTimer(extras.delayTimer);
     extras.delayTimer = undefined;
   }
-  for (const sibling of [...together.running]) stopForSibling(sibling, demand);
+  for (const sibling of [...running]) stopForSibling(sibling, demand);
   startTogether(together);
 }
 
@@ -113,13 +109,9 @@ function startTogether(together: Together): void {
 }
 
 /** Past its intensity: every scope around it closes, innermost first, and the root is told. */
-function escalate(node: TaskNode, verdict: Verdict): void {
-  const error =
-    verdict.state === SUCCEEDED
-      ? new Error(`${taskPath(node)} ended more often than it may be restarted`)
-      : verdict.result;
+function escalate(node: TaskNode, state: number, error: unknown): void {
   node.flags |= COLLECTED;
-  settle(node, verdict.state === LOST ? LOST : FAILED, error);
+  settle(node, state, error);
   noteError(node.scope, error);
   let root: ScopeNode = node.scope;
   for (let scope: ScopeNode | undefined = node.scope; scope !== undefined; scope = enclosing(scope)) {
