@@ -71,21 +71,16 @@ export function cancelTask(node: TaskNode, demand: Demand): void {
 /** Cancels those on the stack, whose parents have been asked to stop, and all below them. */
 function cancelBelow(open: TaskNode[], demand: Demand, scopes?: ScopeNode[]): void {
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
-    cancelOne(next, demandOfParent(next, demand), open, scopes);
+    const { parent } = next;
+    cancelOne(next, parent === undefined ? demand : heardFrom(parent, demand), open, scopes);
   }
 }
 
 /** What those hear that a task started: it is the task that asks, for the same reason. */
 function heardFrom(parent: TaskNode, demand: Demand): Demand {
   const source = demand.source === "deadline" ? "deadline" : "parent";
-  const heard: Demand = { source, by: taskPath(parent), reason: demand.reason, grace: demand.grace };
-  heard.at = momentOf(demand);
-  return heard;
-}
-
-function demandOfParent(node: TaskNode, demand: Demand): Demand {
-  if (node.parent === undefined) return demand;
-  return heardFrom(node.parent, demand);
+  const { reason, grace } = demand;
+  return { source, by: taskPath(parent), reason, grace, at: momentOf(demand) };
 }
 
 /** Cancels what runs in a scope, and what runs below it. The scope begins to close. */
@@ -168,8 +163,7 @@ function stopAttempt(
   for (let child = node.children; child !== undefined; child = child.prev) open.push(child);
   const group = node.extras?.group;
   if (group !== undefined && group.state < CLOSING) {
-    const own = heardFrom(node, demand);
-    if (scopes === undefined) cancelScope(group, own);
+    if (scopes === undefined) cancelScope(group, heardFrom(node, demand));
     else scopes.push(group);
   }
   if (isFirst) node.extras?.attemptController?.abort(error);

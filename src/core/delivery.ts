@@ -51,13 +51,10 @@ function handlers(node: TaskNode | undefined, from: ScopeNode | undefined): OnEr
   return chain;
 }
 
-/** Handlers that fail on handlers that fail: past so many errors from one, the rest is only reported. */
-const MAX_ERRORS = 8;
-
 function tell(chain: readonly OnError[], at: number, errors: readonly unknown[], task: TaskInfo): void {
   const handler = chain[at];
-  for (const [index, error] of errors.entries()) {
-    if (handler === undefined || index >= MAX_ERRORS) {
+  for (const error of errors) {
+    if (handler === undefined) {
       report(`${task.path} ${task.state} and nobody awaited it:`, error);
       continue;
     }
