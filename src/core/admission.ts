@@ -1,7 +1,7 @@
 import { Fifo } from "./fifo.ts";
 import { forgetIfIdle, isFull, noteStart, roomAt, tryEnter, wakeAt } from "./limits.ts";
 import type { Pool } from "./limits.ts";
-import { hasRoom, wakeRoom } from "./room.ts";
+import { wakeRoom } from "./room.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import {
   ADOPTED,
@@ -31,7 +31,7 @@ export function admit(node: TaskNode): boolean {
       return false;
     const { pool } = extras;
     if (pool !== undefined && (node.flags & HOLDS_POOL) === 0) {
-      if (pool.queue.size > 0 || !tryEnter(pool, limitOf(extras))) {
+      if (pool.queue.size > 0 || !tryEnter(pool, limitOf(node))) {
         extras.queued = pool.queue.push(node);
         extras.queuedInScope = (node.scope.limitQueue ??= new Fifo<TaskNode>()).push(node);
         pumpPool(pool);
@@ -53,8 +53,9 @@ function go(node: TaskNode): void {
   node.extras?.go?.(node);
 }
 
-function limitOf(extras: TaskExtras): LimitOptions {
-  return extras.options?.limit as LimitOptions;
+/** Of one that has a bound by key. */
+function limitOf(node: TaskNode): LimitOptions {
+  return node.extras?.options?.limit as LimitOptions;
 }
 
 /** Whether `concurrency` counts this task: not children, not services, not what runs already. */
@@ -87,8 +88,8 @@ function holdSlot(node: TaskNode): void {
 /** Whether a new task would have to wait in its scope's queue. */
 export function wouldQueue(node: TaskNode): boolean {
   if (needsSlot(node) && !hasSlot(node.scope)) return true;
-  const { extras } = node;
-  return extras?.pool !== undefined && (extras.pool.queue.size > 0 || isFull(extras.pool, limitOf(extras)));
+  const pool = node.extras?.pool;
+  return pool !== undefined && (pool.queue.size > 0 || isFull(pool, limitOf(node)));
 }
 
 function hasSlot(scope: ScopeNode): boolean {
@@ -108,7 +109,8 @@ export function release(node: TaskNode): void {
   const { scope, extras } = node;
   let madeRoom = false;
   if (extras !== undefined) {
-    if (extras.queued !== undefined) madeRoom = leaveQueues(extras);
+    madeRoom = extras.queued !== undefined;
+    if (madeRoom) leaveQueues(extras);
     if (extras.pool !== undefined) releasePool(node, extras.pool);
     if (extras.key !== undefined) releaseKey(node, extras);
   }
@@ -118,15 +120,13 @@ export function release(node: TaskNode): void {
     pumpSlots(scope);
     madeRoom = true;
   }
-  if (madeRoom && scope.roomWaiters !== undefined) wakeRoom(scope);
+  if (madeRoom) wakeRoom(scope);
 }
 
-function leaveQueues(extras: TaskExtras): boolean {
+function leaveQueues(extras: TaskExtras): void {
   extras.queuedInScope?.leave();
-  extras.queuedInScope = undefined;
-  const wasQueued = extras.queued?.leave() === true;
-  extras.queued = undefined;
-  return wasQueued;
+  extras.queued?.leave();
+  extras.queuedInScope = extras.queued = undefined;
 }
 
 function releasePool(node: TaskNode, pool: Pool): void {
@@ -171,32 +171,30 @@ function pumpSlots(scope: ScopeNode): void {
 /** Looks again when the rate lets the first in the queue start. */
 function waitForRoom(pool: Pool): void {
   const first = pool.queue.first?.value;
-  if (first?.extras === undefined) return;
-  const free = roomAt(pool, limitOf(first.extras));
+  if (first === undefined) return;
+  const free = roomAt(pool, limitOf(first));
   if (free > now() && free < Infinity) wakeAt(pool, free, pumpPool);
 }
 
 /** It has all it needs: only now does its start count against a rate. */
 function startsNow(node: TaskNode, isStarting: boolean): void {
-  const { extras } = node;
-  if ((node.flags & STARTS_SOON) === 0 || extras?.pool === undefined) return;
+  const pool = node.extras?.pool;
+  if ((node.flags & STARTS_SOON) === 0 || pool === undefined) return;
   node.flags &= ~STARTS_SOON;
-  noteStart(extras.pool, limitOf(extras), isStarting);
-  waitForRoom(extras.pool);
+  noteStart(pool, limitOf(node), isStarting);
+  waitForRoom(pool);
 }
 
 function pumpPool(pool: Pool): void {
   for (let node = pool.queue.first?.value; node !== undefined; node = pool.queue.first?.value) {
-    const extras = node.extras as TaskExtras;
-    const limit = limitOf(extras);
-    if (!tryEnter(pool, limit)) {
+    if (!tryEnter(pool, limitOf(node))) {
       waitForRoom(pool);
       return;
     }
-    leaveQueues(extras);
+    leaveQueues(node.extras as TaskExtras);
     node.flags |= HOLDS_POOL | STARTS_SOON;
     if (takeSlot(node)) go(node);
-    if (node.scope.roomWaiters !== undefined && hasRoom(node.scope)) wakeRoom(node.scope);
+    wakeRoom(node.scope);
   }
   forgetIfIdle(pool);
 }

@@ -1,7 +1,7 @@
 /** A place in a `Fifo`, by which it can be left early. */
 export class FifoEntry<T> {
   readonly value: T;
-  list: Fifo<T> | undefined;
+  readonly list: Fifo<T>;
   prev: FifoEntry<T> | undefined = undefined;
   next: FifoEntry<T> | undefined = undefined;
   constructor(value: T, list: Fifo<T>) {
@@ -9,17 +9,15 @@ export class FifoEntry<T> {
     this.list = list;
   }
 
-  /** Takes it out. Returns whether it was still in. */
-  leave(): boolean {
+  /** Takes it out, once. */
+  leave(): void {
     const { list, prev, next } = this;
-    if (list === undefined) return false;
     if (prev === undefined) list.first = next;
     else prev.next = next;
     if (next === undefined) list.last = prev;
     else next.prev = prev;
     list.size--;
-    this.list = this.prev = this.next = undefined;
-    return true;
+    this.prev = this.next = undefined;
   }
 }
 

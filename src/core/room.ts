@@ -21,7 +21,7 @@ export function countQueued(scope: ScopeNode): number {
 }
 
 /** Whether a spawn would be accepted: a free slot, or a place in the queue. */
-export function hasRoom(scope: ScopeNode): boolean {
+function hasRoom(scope: ScopeNode): boolean {
   const { concurrency, queue } = scope.settings;
   const queued = countQueued(scope);
   return (queued === 0 && scope.slotsUsed < concurrency) || queued < queue;
