@@ -1,5 +1,5 @@
 import { Fifo } from "./fifo.ts";
-import { forgetIfIdle, isFull, noteStart, roomAt, tryEnter, wakeAt } from "./limits.ts";
+import { forgetIfIdle, isFull, noteStart, roomAt, wakeAt } from "./limits.ts";
 import type { Pool } from "./limits.ts";
 import { wakeRoom } from "./room.ts";
 import type { ScopeNode } from "./scope-node.ts";
@@ -30,15 +30,13 @@ export function admit(node: TaskNode): boolean {
     if (extras.predecessor !== undefined || extras.delayTimer !== undefined || extras.queued !== undefined)
       return false;
     const { pool } = extras;
-    if (pool !== undefined && (node.flags & HOLDS_POOL) === 0) {
-      if (pool.queue.size > 0 || !tryEnter(pool, limitOf(node))) {
-        extras.queued = pool.queue.push(node);
-        extras.queuedInScope = (node.scope.limitQueue ??= new Fifo<TaskNode>()).push(node);
-        pumpPool(pool);
-        // Where there was room after all, it has passed by now, or waits for a slot.
-        return extras.queued === undefined;
-      }
-      node.flags |= HOLDS_POOL | STARTS_SOON;
+    const isBound = pool !== undefined && (node.flags & HOLDS_POOL) === 0;
+    if (isBound && (pool.queue.size > 0 || !takePlace(node, pool))) {
+      extras.queued = pool.queue.push(node);
+      extras.queuedInScope = (node.scope.limitQueue ??= new Fifo<TaskNode>()).push(node);
+      pumpPool(pool);
+      // Where there was room after all, it has passed by now, or waits for a slot.
+      return extras.queued === undefined;
     }
   }
   return takeSlot(node);
@@ -56,6 +54,15 @@ function go(node: TaskNode): void {
 /** Of one that has a bound by key. */
 function limitOf(node: TaskNode): LimitOptions {
   return node.extras?.options?.limit as LimitOptions;
+}
+
+/** Takes a place of its bound by key, if there is one; its start is expected then. */
+function takePlace(node: TaskNode, pool: Pool): boolean {
+  if (isFull(pool, limitOf(node))) return false;
+  pool.used++;
+  pool.expected++;
+  node.flags |= HOLDS_POOL | STARTS_SOON;
+  return true;
 }
 
 /** Whether `concurrency` counts this task: not children, not services, not what runs already. */
@@ -187,12 +194,11 @@ function startsNow(node: TaskNode, isStarting: boolean): void {
 
 function pumpPool(pool: Pool): void {
   for (let node = pool.queue.first?.value; node !== undefined; node = pool.queue.first?.value) {
-    if (!tryEnter(pool, limitOf(node))) {
+    if (!takePlace(node, pool)) {
       waitForRoom(pool);
       return;
     }
     leaveQueues(node.extras as TaskExtras);
-    node.flags |= HOLDS_POOL | STARTS_SOON;
     if (takeSlot(node)) go(node);
     wakeRoom(node.scope);
   }

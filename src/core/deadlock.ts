@@ -68,7 +68,7 @@ export function cycleThroughScope(
   scope: ScopeNode,
   onlyBusy: boolean,
 ): readonly string[] | undefined {
-  const stuck = stuckBy(asker, Infinity) ?? new Map<TaskNode, undefined>();
+  const stuck = stuckBy(asker, Infinity) as Stuck;
   for (const task of stuck.keys()) {
     if (isTerminal(task) || !isWithin(task.scope, scope) || (onlyBusy && (task.flags & BUSY) === 0)) continue;
     return [scopePath(scope), ...toPaths(stuck, task)];

@@ -50,14 +50,6 @@ export function isFull(pool: Pool, limit: LimitOptions): boolean {
   return pool.used >= limit.concurrency || roomAt(pool, limit) > now();
 }
 
-/** Whether one more may have a place now; if so it is counted, and its start expected. */
-export function tryEnter(pool: Pool, limit: LimitOptions): boolean {
-  if (isFull(pool, limit)) return false;
-  pool.used++;
-  pool.expected++;
-  return true;
-}
-
 /** One that has a place starts now, or never will. */
 export function noteStart(pool: Pool, limit: LimitOptions, isStarting: boolean): void {
   pool.expected--;

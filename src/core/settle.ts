@@ -30,7 +30,7 @@ export function settle(node: TaskNode, state: number, result: unknown): void {
   node.run = undefined;
   node.result = result;
   leaveOwner(node);
-  if (node.stop !== undefined) clearGrace(node.stop);
+  clearGrace(node.stop);
   if (extras !== undefined) {
     const signal = extras.options?.signal;
     if (signal !== undefined) detach(signal, node);
@@ -57,7 +57,7 @@ export function settle(node: TaskNode, state: number, result: unknown): void {
   if (state === FAILED || state === LOST || state === ABANDONED) failed(node, result);
   if ((node.flags & BUSY) !== 0) removeBusy(scope);
   if ((node.flags & SERVICE) !== 0) serviceGone(node, scope);
-  if (extras?.onEnd !== undefined) extras.onEnd(node);
+  extras?.onEnd?.(node);
   if (parent !== undefined) {
     if (parent.children === undefined && (parent.flags & (BODY_DONE | GIVING_UP)) !== 0)
       taskMayAdvance(parent);

@@ -7,7 +7,7 @@ import type { TaskCancelledError, TaskTimeoutError } from "./errors.ts";
 
 /** Why this attempt is to stop; undefined while it is not. */
 export function stopErrorOf(node: TaskNode): TaskCancelledError | TaskTimeoutError | undefined {
-  return (node.flags & STOPPING) === 0 ? undefined : node.stop?.error;
+  return node.stop?.error;
 }
 
 /** The signal of the attempt, made when first read. */

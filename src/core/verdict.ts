@@ -1,7 +1,8 @@
 import { isA, ScopeClosedError, TaskCancelledError, TaskLostError, TaskTimeoutError } from "./errors.ts";
 import { taskPath } from "./describe.ts";
 import { CLOSING } from "./scope-node.ts";
-import { BODY_OK, CANCELLED, CANCEL_ASKED, FAILED, IS_LOST, LOST, SUCCEEDED } from "./task-node.ts";
+import type { ScopeNode } from "./scope-node.ts";
+import { BODY_OK, CANCELLED, FAILED, IS_LOST, LOST, SUCCEEDED } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 
 /** How an attempt has ended. */
@@ -17,41 +18,34 @@ export function judge(node: TaskNode): Verdict {
     return { state: LOST, result: node.result ?? new TaskLostError(taskPath(node)) };
   const body: Verdict =
     (node.flags & BODY_OK) !== 0 ? { state: SUCCEEDED, result: node.result } : judgeThrown(node);
-  const whole = node.extras?.group === undefined ? body : judgeGroup(node, body);
-  const deferErrors = node.extras?.deferErrors;
+  const { group, deferErrors } = node.extras ?? {};
+  const whole = group === undefined ? body : judgeGroup(node, group, body);
   if (deferErrors === undefined || whole.state !== SUCCEEDED) return whole;
   return { state: FAILED, result: together(deferErrors, `${taskPath(node)}: its clean-up failed`) };
 }
 
 function judgeThrown(node: TaskNode): Verdict {
-  const cancelError = node.stop?.cancelError;
-  const stopError = node.stop?.error;
   const error = node.result;
-  if ((node.flags & CANCEL_ASKED) !== 0 && isStop(error, cancelError)) return stopped(cancelError);
-  if (stopError !== undefined && isStop(error, stopError)) return stopped(stopError);
+  const stop = [node.stop?.cancelError, node.stop?.error].find((one) => isStop(error, one));
+  if (stop !== undefined)
+    return { state: stop instanceof TaskTimeoutError ? FAILED : CANCELLED, result: stop };
   // What a group's own end refuses to its body, or to a task in it, is no failure of that.
   const scope = node.extras?.group ?? node.scope;
   const isOwnEnd = scope.owner !== undefined && scope.state >= CLOSING && isA(error, ScopeClosedError);
   return { state: isOwnEnd ? CANCELLED : FAILED, result: error };
 }
 
-function stopped(error: TaskCancelledError | TaskTimeoutError | undefined): Verdict {
-  return { state: error instanceof TaskTimeoutError ? FAILED : CANCELLED, result: error };
-}
-
 /** A group fails with the failures of its tasks, and with its body's own. */
-function judgeGroup(node: TaskNode, body: Verdict): Verdict {
-  const group = node.extras?.group;
+function judgeGroup(node: TaskNode, group: ScopeNode, body: Verdict): Verdict {
   const cancelError = node.stop?.cancelError;
-  const failures = [...(group?.failures ?? [])];
+  const failures = [...(group.failures ?? [])];
   if (body.state === FAILED && !failures.includes(body.result)) failures.push(body.result);
   if (failures.length > 0)
     return {
       state: FAILED,
       result: together(failures, `${failures.length} tasks of ${taskPath(node)} failed`),
     };
-  const isAsked = (node.flags & CANCEL_ASKED) !== 0 && cancelError instanceof TaskCancelledError;
-  return isAsked ? { state: CANCELLED, result: cancelError } : body;
+  return cancelError instanceof TaskCancelledError ? { state: CANCELLED, result: cancelError } : body;
 }
 
 /** One error as it is, several as one. */
@@ -74,7 +68,6 @@ function isStop(error: unknown, stop: unknown): boolean {
     }
   } catch {
     // An error whose properties throw says nothing of a stop.
-    return false;
   }
   return false;
 }
