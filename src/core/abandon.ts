@@ -5,7 +5,7 @@ import { noteFinding } from "./events.ts";
 import { graceOf } from "./grace.ts";
 import { CLOSING } from "./scope-node.ts";
 import { settle } from "./settle.ts";
-import { ABANDONED, ENDING, GIVING_UP, HIDDEN, isCleanup, isTerminal } from "./task-node.ts";
+import { ABANDONED, ENDING, GIVING_UP, HIDDEN, isTerminal } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import { familyOfTask } from "./walk.ts";
 import { scopeMayAdvance, taskMayAdvance } from "./work.ts";
@@ -16,7 +16,7 @@ import { scopeMayAdvance, taskMayAdvance } from "./work.ts";
  * needs must not be disposed of before.
  */
 export function abandon(node: TaskNode): void {
-  const family = familyOfTask(node, isCleanup);
+  const family = familyOfTask(node);
   for (const scope of family.scopes) {
     if (scope.state < CLOSING) scope.state = CLOSING;
     scopeMayAdvance(scope);

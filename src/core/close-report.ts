@@ -5,6 +5,7 @@ import type { ScopeNode } from "./scope-node.ts";
 import { endsOf } from "./tally.ts";
 import type { Tally } from "./tally.ts";
 import type { TaskNode } from "./task-node.ts";
+import { capture, captured } from "./wait.ts";
 import type { Timer } from "./clock.ts";
 import type { CloseReport, TaskInfo } from "./info.ts";
 
@@ -20,7 +21,7 @@ export class Closing {
   readonly abandoned: TaskInfo[] = [];
   readonly errors: unknown[] = [];
   readonly promise: Promise<CloseReport>;
-  resolve!: (report: CloseReport) => void;
+  readonly resolve: (report: CloseReport) => void;
   drainTimer: Timer | undefined = undefined;
   /** When the drain is over, on the clock of `now()`. */
   drainEndsAt = Infinity;
@@ -32,9 +33,8 @@ export class Closing {
     this.source = source;
     this.base = totalOf(scope);
     if (scope.escalation !== undefined) this.errors.push(describeError(scope.escalation.error));
-    this.promise = new Promise((resolve) => {
-      this.resolve = resolve;
-    });
+    this.promise = new Promise<unknown>(capture) as Promise<CloseReport>;
+    this.resolve = captured.resolve;
   }
 
   /** Called when everything has ended: by then the tallies of what was below are the scope's own. */

@@ -65,10 +65,8 @@ export function applyHeldTimeout(node: TaskNode): void {
   const { stop } = node;
   const error = stop?.heldTimeout;
   if (stop === undefined || error === undefined || isTerminal(node) || isShielded(node)) return;
-  const isWhole = stop.heldIsWhole;
   stop.heldTimeout = undefined;
-  stop.heldIsWhole = false;
   if ((node.flags & CANCEL_ASKED) === 0) clearGrace(stop);
-  if (isWhole) expireTask(node, error);
+  if (stop.heldIsWhole) expireTask(node, error);
   else expireAttempt(node, error);
 }

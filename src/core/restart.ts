@@ -63,10 +63,10 @@ export function toServiceState(options: ServiceOptions, isSchedule: boolean): Se
   const { intensity = DEFAULT_INTENSITY } = options;
   return {
     ...toPause(options.backoff ?? {}, "backoff"),
-    restart: isSchedule ? "never" : (options.restart ?? "on-failure"),
+    restart: options.restart ?? "on-failure",
     restarts: toCount(intensity.restarts, "intensity.restarts", 0),
     within: toMs(intensity.within, "intensity.within"),
-    needsReady: !isSchedule && options.ready !== false,
+    needsReady: options.ready !== false,
     isSchedule,
     isReady: false,
     crashes: [],

@@ -54,7 +54,8 @@ function spawnSchedule(
   toFunction(run, "run");
   const runOptions: SpawnOptions = given({ timeout, retry, grace: own.grace, onError: own.onError });
   const body = (task: TaskContext): Promise<void> => runAll(task, times(task), overlap, run, runOptions);
-  return handleOf(spawnService(scope, name, body, own, toServiceState({}, true))) as Task<void>;
+  const state = toServiceState({ restart: "never", ready: false }, true);
+  return handleOf(spawnService(scope, name, body, own, state)) as Task<void>;
 }
 
 const OVERLAPS: readonly string[] = ["skip", "queue", "allow"];

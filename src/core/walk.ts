@@ -1,5 +1,6 @@
 import { CLOSED } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
+import { isCleanup } from "./task-node.ts";
 import type { TaskNode } from "./task-node.ts";
 
 /** What stands in one owner's list, oldest first. A copy: what is done with it may change the list. */
@@ -71,16 +72,13 @@ export function scopesOf(scope: ScopeNode): ScopeNode[] {
   return found;
 }
 
-/** All live tasks below `task`, itself included, and the scopes of the groups among them; some are left out. */
-export function familyOfTask(task: TaskNode, isLeftOut: (below: TaskNode) => boolean): Family {
-  return collect([], [task], (below) => below !== task && isLeftOut(below));
+/** All live tasks below `task`, itself included, and the scopes of the groups among them; clean-ups are left out. */
+export function familyOfTask(task: TaskNode): Family {
+  return collect([], [task], task);
 }
 
-function collect(
-  openScopes: ScopeNode[],
-  openTasks: TaskNode[],
-  isLeftOut?: (below: TaskNode) => boolean,
-): Family {
+/** Without the clean-ups below `root`, where there is one. */
+function collect(openScopes: ScopeNode[], openTasks: TaskNode[], root?: TaskNode): Family {
   const family: Family = { scopes: [], tasks: [] };
   for (;;) {
     const scope = openScopes.pop();
@@ -92,7 +90,7 @@ function collect(
     }
     const task = openTasks.pop();
     if (task === undefined) return family;
-    if (isLeftOut?.(task) === true) continue;
+    if (root !== undefined && task !== root && isCleanup(task)) continue;
     family.tasks.push(task);
     const group = task.extras?.group;
     if (group !== undefined && group.state !== CLOSED) openScopes.push(group);
