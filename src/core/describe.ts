@@ -27,10 +27,7 @@ export function scopePath(scope: ScopeNode): string {
   if (scope.path !== undefined) return scope.path;
   const open: ScopeNode[] = [];
   let above: ScopeNode | undefined = scope;
-  while (above !== undefined && above.path === undefined) {
-    open.push(above);
-    above = above.owner === undefined ? above.parent : above.owner.scope;
-  }
+  for (; above !== undefined && above.path === undefined; above = enclosing(above)) open.push(above);
   for (let next = open.pop(); next !== undefined; next = open.pop()) {
     if (next.owner !== undefined) next.path = taskPath(next.owner);
     else next.path = next.parent === undefined ? next.name : `${next.parent.path}/${next.name}`;

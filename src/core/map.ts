@@ -24,16 +24,12 @@ export function spawnMap<T, R>(
     const itemName = `${group.name}.item`;
     const iterator = iterate(items);
     let count = 0;
-    let isDone = false;
     try {
       for (;;) {
         await group.untilRoom();
         // A source that never answers must not hold up a cancel.
         const next = await cancellable(Promise.resolve(iterator.next()));
-        if (next.done === true) {
-          isDone = true;
-          break;
-        }
+        if (next.done === true) break;
         const { value } = next;
         const index = count++;
         group.spawn(
@@ -44,9 +40,10 @@ export function spawnMap<T, R>(
           { attributes: { index } },
         );
       }
-    } finally {
+    } catch (error) {
       // Not awaited: a source that hangs in `next()` hangs in `return()` too.
-      if (!isDone) void returnQuietly(iterator);
+      void returnQuietly(iterator);
+      throw error;
     }
     await group.untilIdle();
     return results;

@@ -13,21 +13,15 @@ export function wakeAll(waiters: Set<ScopeWaiter> | undefined): void {
   }
 }
 
-/** The services here and below that have still to say that they are ready. */
-function unready(scope: ScopeNode): TaskNode[] {
-  const found: TaskNode[] = [];
+/** Whether no service here or below has still to say that it is ready. */
+export function isReady(scope: ScopeNode): boolean {
   for (const inner of scopesOf(scope)) {
     for (const service of inner.services ?? []) {
       const state = service.extras?.service;
-      if (state?.needsReady === true && !state.isReady && !isTerminal(service)) found.push(service);
+      if (state?.needsReady === true && !state.isReady && !isTerminal(service)) return false;
     }
   }
-  return found;
-}
-
-/** Whether every service is ready. */
-export function isReady(scope: ScopeNode): boolean {
-  return unready(scope).length === 0;
+  return true;
 }
 
 /** Wakes those who wait, if every service is ready now. */
