@@ -6,7 +6,6 @@ import { isThenable } from "./delivery.ts";
 import { taskPath } from "./describe.ts";
 import { TaskTimeoutError } from "./errors.ts";
 import { emitTask, isHeard, kinds } from "./events.ts";
-import { clearGrace } from "./grace.ts";
 import { expireAttempt } from "./expire.ts";
 import { finishAttempt } from "./finish.ts";
 import { openGroupScope } from "./group-scope.ts";
@@ -41,8 +40,6 @@ function begin(node: TaskNode): void {
   node.startedAt = coarseNow();
   const run = node.run as Run<unknown>;
   if ((node.flags & KEEPS_RUN) === 0) node.run = undefined;
-  clearGrace(node.stop);
-  node.stop = undefined;
   const { extras } = node;
   if (extras !== undefined) prepare(node, extras);
   if (isHeard(scope, kinds.start)) emitTask(node, "start");
