@@ -1,5 +1,5 @@
 import { cancellable } from "./cancellable.ts";
-import { toBound, toFunction } from "./duration.ts";
+import { badOption, toBound, toFunction } from "./duration.ts";
 import { spawnGroup } from "./group.ts";
 import type { Place } from "./group.ts";
 import { report } from "./reporter.ts";
@@ -62,6 +62,8 @@ async function returnQuietly(iterator: AsyncIterator<unknown> | Iterator<unknown
 }
 
 function iterate<T>(items: Iterable<T> | AsyncIterable<T>): AsyncIterator<T, unknown> | Iterator<T, unknown> {
-  if (Symbol.asyncIterator in items) return items[Symbol.asyncIterator]();
-  return items[Symbol.iterator]();
+  const from = items as Partial<Iterable<T> & AsyncIterable<T>> | null | undefined;
+  const iterator = from?.[Symbol.asyncIterator]?.() ?? from?.[Symbol.iterator]?.();
+  if (iterator === undefined) throw badOption("items", items, "an iterable or an async iterable");
+  return iterator;
 }

@@ -1,4 +1,4 @@
-import { badOption, givenMs, toCount, toMs } from "./duration.ts";
+import { badOption, givenMs, oneOf, toCount, toFunction, toMs } from "./duration.ts";
 import type { TaskNode } from "./task-node.ts";
 import type { Backoff, RetryPolicy, ServiceOptions } from "./options.ts";
 
@@ -46,14 +46,19 @@ function toPause(backoff: Backoff, option: string): Pause {
   const min = givenMs(backoff.min, `${option}.min`) ?? DEFAULT_MIN;
   const max = givenMs(backoff.max, `${option}.max`) ?? Math.max(DEFAULT_MAX, min);
   if (max < min) throw badOption(`${option}.max`, backoff.max, `at least ${option}.min (${min} ms)`);
-  return { isExponential: backoff.kind !== "constant", min, max, hasJitter: backoff.jitter !== "none" };
+  return {
+    isExponential: oneOf(`${option}.kind`, backoff.kind, ["exponential", "constant"]) === "exponential",
+    min,
+    max,
+    hasJitter: oneOf(`${option}.jitter`, backoff.jitter, ["full", "none"]) === "full",
+  };
 }
 
 export function toRetry(policy: RetryPolicy): Retry {
   return {
     ...toPause(policy, "retry"),
     attempts: toCount(policy.attempts, "retry.attempts", 1),
-    when: policy.when,
+    when: policy.when && toFunction(policy.when, "retry.when"),
   };
 }
 
@@ -63,7 +68,7 @@ export function toServiceState(options: ServiceOptions, isSchedule: boolean): Se
   const { intensity = DEFAULT_INTENSITY } = options;
   return {
     ...toPause(options.backoff ?? {}, "backoff"),
-    restart: options.restart ?? "on-failure",
+    restart: oneOf("restart", options.restart, ["on-failure", "always", "never"]),
     restarts: toCount(intensity.restarts, "intensity.restarts", 0),
     within: toMs(intensity.within, "intensity.within"),
     needsReady: options.ready !== false,

@@ -1,7 +1,7 @@
 import { stopTask } from "./cancel.ts";
 import { wall } from "./clock.ts";
 import { scopePath } from "./describe.ts";
-import { badOption, toFunction, toMs } from "./duration.ts";
+import { badOption, oneOf, toFunction, toMs } from "./duration.ts";
 import { given } from "./given.ts";
 import { toServiceState } from "./restart.ts";
 import { DRAINING } from "./scope-node.ts";
@@ -49,16 +49,14 @@ function spawnSchedule(
   options: EveryOptions,
   times: (task: TaskContext) => AsyncIterable<unknown>,
 ): Task<void> {
-  const { overlap = "skip", timeout, retry, ...own } = options;
-  if (!OVERLAPS.includes(overlap)) throw badOption("overlap", overlap, OVERLAPS.join(", "));
+  const { overlap: asked, timeout, retry, ...own } = options;
+  const overlap = oneOf("overlap", asked, ["skip", "queue", "allow"]);
   toFunction(run, "run");
   const runOptions: SpawnOptions = given({ timeout, retry, grace: own.grace, onError: own.onError });
   const body = (task: TaskContext): Promise<void> => runAll(task, times(task), overlap, run, runOptions);
   const state = toServiceState({ restart: "never", ready: false }, true);
   return handleOf(spawnService(scope, name, body, own, state)) as Task<void>;
 }
-
-const OVERLAPS: readonly string[] = ["skip", "queue", "allow"];
 
 /** Each run is a child of the schedule, so that its failure is delivered by itself and the schedule goes on. */
 async function runAll(

@@ -129,7 +129,7 @@ export class ScopeView implements Scope {
   }
 
   run<R>(fn: () => R): R {
-    return storage.run(new ScopeEntry(this.#node, currentNode()), fn);
+    return storage.run(new ScopeEntry(this.#node, currentNode()), toFunction(fn, "fn"));
   }
 
   get(key: string): Task<unknown> | undefined {
@@ -202,7 +202,7 @@ export class ScopeView implements Scope {
 
   on<E extends ScopeEventName>(event: E, listener: (event: ScopeEventOf<NoInfer<E>>) => void): () => void {
     if (!(event in kinds)) throw badOption("event", event, Object.keys(kinds).join(", "));
-    return listen(this.#node, event, listener as Listener);
+    return listen(this.#node, event, toFunction(listener, "listener") as Listener);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

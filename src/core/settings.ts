@@ -1,4 +1,4 @@
-import { givenMs, oneOf, toBound } from "./duration.ts";
+import { givenMs, oneOf, toBound, toFunction } from "./duration.ts";
 import type { ScopeSettings } from "./scope-node.ts";
 import type { ScopeOptions } from "./options.ts";
 
@@ -17,7 +17,7 @@ export function toSettings(options: Asked, parent: ScopeSettings | undefined): S
     concurrency: toBound(options.concurrency, "concurrency", 1),
     queue: toBound(options.queue, "queue", 0),
     onFull,
-    onError: options.onError,
+    onError: options.onError && toFunction(options.onError, "onError"),
     isCancelAll: onFailure === "cancel-all",
     strategy,
     grace: givenMs(options.grace, "grace") ?? parent?.grace ?? DEFAULT_GRACE,

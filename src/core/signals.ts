@@ -1,3 +1,4 @@
+import { badOption } from "./duration.ts";
 import type { TaskNode } from "./task-node.ts";
 
 /** The tasks that hang on one signal from outside, and the one listener they share. */
@@ -7,6 +8,13 @@ interface Hub {
 }
 
 const hubs = new WeakMap<AbortSignal, Hub>();
+
+/** A signal, or `RangeError`. */
+export function toSignal(signal: AbortSignal): void {
+  // By what is asked of it: it may be of another realm. JavaScript may give null.
+  const given: Partial<AbortSignal> | null = signal;
+  if (typeof given?.addEventListener !== "function") throw badOption("signal", signal, "an AbortSignal");
+}
 
 /** Calls `onAbort` for the task when the signal aborts. However many tasks hang on a signal, it has one listener. */
 export function attach(

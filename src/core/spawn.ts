@@ -5,7 +5,7 @@ import { expireTask } from "./expire.ts";
 import { callLater, coarseNow, wall } from "./clock.ts";
 import { currentNode } from "./context.ts";
 import { scopePath, taskPath } from "./describe.ts";
-import { badOption, givenMs, toFunction, toMs, toName } from "./duration.ts";
+import { badOption, givenMs, oneOf, toFunction, toMs, toName } from "./duration.ts";
 import { KeyConflictError, QueueFullError, TaskTimeoutError } from "./errors.ts";
 import { emitTask, isHeard, kinds } from "./events.ts";
 import { link } from "./hidden.ts";
@@ -17,7 +17,7 @@ import type { ServiceState } from "./restart.ts";
 import { countQueued, takesFrom } from "./room.ts";
 import { OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
-import { attach } from "./signals.ts";
+import { attach, toSignal } from "./signals.ts";
 import { stopErrorOf } from "./stop-signal.ts";
 import { SPAWNED } from "./tally.ts";
 import { ADOPTED, BODY_DONE, BODY_OK, CANCEL_ASKED, ENDING, GIVING_UP, KEEPS_RUN, RETRYING, RUNNING, SERVICE, STOPPING, TaskNode, extrasOf, isBlockOf, isTerminal, stateOf } from "./task-node.ts"; // prettier-ignore
@@ -111,6 +111,7 @@ function spawn(
 }
 
 const NO_OPTIONS: SpawnOptions = Object.freeze({});
+const CONFLICTS = ["join", "replace", "reject"] as const;
 
 function own(node: TaskNode): void {
   const { scope } = node;
@@ -130,13 +131,16 @@ function spawnWith(
   flags: number,
   prepare?: (node: TaskNode) => void,
 ): TaskNode {
-  const holder = options.key === undefined ? undefined : scope.keys?.get(toName(options.key, "key"));
-  if (holder !== undefined) {
-    const conflict = options.onConflict ?? "join";
-    if (conflict === "reject") throw new KeyConflictError(taskPath(holder), options.key as string);
-    if (conflict === "join" && (holder.flags & (CANCEL_ASKED | STOPPING)) === 0) return holder;
-    if (conflict !== "join" && conflict !== "replace")
-      throw badOption("onConflict", conflict, "join, replace or reject");
+  const { key } = options;
+  let holder: TaskNode | undefined;
+  if (key !== undefined) {
+    const conflict = oneOf("onConflict", options.onConflict, CONFLICTS);
+    toName(key, "key");
+    holder = scope.keys?.get(key);
+    if (holder !== undefined) {
+      if (conflict === "reject") throw new KeyConflictError(taskPath(holder), key);
+      if (conflict === "join" && (holder.flags & (CANCEL_ASKED | STOPPING)) === 0) return holder;
+    }
   }
   const node = new TaskNode(scope.ledger.nextId(), name, scope, parent, run, flags, coarseNow());
   const deadline = applyOptions(node, options);
@@ -170,6 +174,8 @@ function applyOptions(node: TaskNode, options: SpawnOptions): number | undefined
   extras.attributes = options.attributes;
   extras.timeout = givenMs(options.timeout, "timeout");
   extras.grace = givenMs(options.grace, "grace");
+  if (options.signal !== undefined) toSignal(options.signal);
+  if (options.onError !== undefined) toFunction(options.onError, "onError");
   givenMs(options.expect, "expect");
   givenMs(options.delay, "delay");
   if (options.limit !== undefined) extras.pool = poolFor(node.scope, options.limit);

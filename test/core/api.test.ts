@@ -103,18 +103,27 @@ const badSpawns: [string, Bad][] = [
   ["deadline", { deadline: new Date(NaN) }],
   ["retry.attempts", { retry: { attempts: 1.5 } }],
   ["retry.max", { retry: { attempts: 2, min: "10s", max: "1s" } }],
+  ["retry.kind", { retry: { attempts: 2, kind: "linear" } }],
+  ["retry.jitter", { retry: { attempts: 2, jitter: "half" } }],
+  ["retry.when", { retry: { attempts: 2, when: true } }],
+  ["signal", { signal: {} }],
+  ["signal", { signal: null }],
+  ["signal", { signal: new AbortController() }],
+  ["onError", { onError: "log" }],
 ];
 
 test.each(badSpawns)(
   "4.1 spawn with a bad %s %j throws RangeError, names the option, starts nothing",
   (option, bad) => {
     const app = stage.open();
-    app.spawn("holder", () => forever(), { key: "k", grace: 0, onError: () => {} });
-    const error = thrown(() => app.spawn("a", run, bad));
-    expect(error).toBeInstanceOf(RangeError);
-    expect(error).toMatchObject({ code: "HF_BAD_OPTION" });
-    expect((error as Error).message).toContain(option.split(".").at(-1));
-    expect(app.stats().spawned).toBe(1);
+    const holder = app.scope("holder");
+    holder.spawn("holder", () => forever(), { key: "k", grace: 0, onError: () => {} });
+    for (const scope of [app, holder]) {
+      const error = thrown(() => scope.spawn("a", run, bad));
+      expect(error).toBeInstanceOf(RangeError);
+      expect(error).toMatchObject({ code: "HF_BAD_OPTION", option });
+    }
+    expect([...app.tasks()].map(({ name }) => name)).toEqual(["holder"]);
   },
 );
 
@@ -124,6 +133,7 @@ const badScopes: [string, Bad][] = [
   ["strategy", { strategy: "one-for-none" }],
   ["concurrency", { concurrency: "3" }],
   ["queue", { queue: 0.5 }],
+  ["onError", { onError: "log" }],
 ];
 
 test.each(badScopes)("4.1 scope with a bad %s %j throws RangeError, and opens nothing", (option, bad) => {
@@ -148,6 +158,10 @@ test("4.1 what is no function, name or event is refused where it is given", () =
     () => app.cron("a", "* * * * *", notRun),
     () => app.defer(notRun as unknown as () => void),
     () => app.use({} as Disposable),
+    () => app.run(notRun as unknown as () => void),
+    () => app.on("end", notRun as unknown as () => void),
+    () => app.service("a", run, { restart: "sometimes" as "always" }),
+    () => app.service("a", run, { backoff: { kind: "linear" as "constant" } }),
     () => app.spawn(undefined as unknown as string, run),
     () => app.on("nonsense" as ScopeEventName, run),
     () => app.every("a", "1s", run, { overlap: "nonsense" as "skip" }),

@@ -147,3 +147,13 @@ test("4.1 map: of a task it is a child", async () => {
   });
   expect(await task).toEqual(["app/a/m", [2, 3]]);
 });
+
+test("4.1 what cannot be gone through is refused by name", async () => {
+  const app = stage.open();
+  for (const items of [undefined, null, 5, {}])
+    expect(await rejection(app.map("all", items as never, () => 1))).toMatchObject({
+      code: "HF_BAD_OPTION",
+      option: "items",
+    });
+  expect(await app.map("all", "ab", (letter) => letter)).toEqual(["a", "b"]);
+});

@@ -253,16 +253,21 @@ test("4.1 cron: a failed run is delivered and the schedule goes on", async () =>
   expect(schedule.state).toBe("running");
 });
 
-test("4.1 cron: an expression that cannot be read fails, in words that name it", async () => {
-  const app = stage.open("app", { onError: () => {} });
-  let error: unknown;
-  try {
-    error = await rejection(app.cron("c", "not a cron", () => {}));
-  } catch (caught) {
-    error = caught;
-  }
-  expect(error).toBeInstanceOf(Error);
-});
+test.each([
+  ["not a cron", undefined, /^expression is "not a cron": expected one that croner can read \(TypeError: /],
+  ["0 3 * * *", "Mars/Base", /^expression is "0 3 \* \* \*": .* in the time zone "Mars\/Base" \(/],
+])(
+  "4.1 cron: %s in the time zone %s cannot be read, and fails by name",
+  async (expression, timeZone, message) => {
+    const app = stage.open();
+    const schedule = app.cron("c", expression, () => {}, timeZone === undefined ? {} : { timeZone });
+    expect(await rejection(schedule)).toMatchObject({
+      code: "HF_BAD_OPTION",
+      option: "expression",
+      message: expect.stringMatching(message) as string,
+    });
+  },
+);
 
 test("runs are counted by the name of their schedule, so that a slow one is not measured by a fast one", async () => {
   const app = stage.open();
