@@ -10,8 +10,8 @@ import {
   totalOf,
 } from "../core/describe.ts";
 import { roots } from "../core/roots.ts";
+import { addTally, newTally } from "../core/scope-node.ts";
 import type { ScopeNode } from "../core/scope-node.ts";
-import { addTally, countsOf, newTally } from "../core/tally.ts";
 import { stateName, stateOf, terminalName, WAITING } from "../core/task-node.ts";
 import type { TaskNode } from "../core/task-node.ts";
 import type { ScopeStats, TaskInfo } from "../core/info.ts";
@@ -59,7 +59,7 @@ export class Roots {
     const waiting = live.filter((task) => stateOf(task) === WAITING).length;
     const total = newTally();
     for (const node of this.nodes) addTally(total, totalOf(node));
-    return { live: live.length, waiting, ...countsOf(total) };
+    return { live: live.length, waiting, ...total };
   }
 
   /** The live tasks, then the records, and whether there are more. Only those that are shown are described. */

@@ -1,9 +1,7 @@
 import { describeError } from "./errors.ts";
 import { now } from "./clock.ts";
 import { enclosing, scopePath, taskInfo, totalOf } from "./describe.ts";
-import type { ScopeNode } from "./scope-node.ts";
-import { endsOf } from "./tally.ts";
-import type { Tally } from "./tally.ts";
+import type { ScopeNode, Tally } from "./scope-node.ts";
 import type { TaskNode } from "./task-node.ts";
 import { capture, captured } from "./wait.ts";
 import type { Timer } from "./clock.ts";
@@ -39,11 +37,15 @@ export class Closing {
 
   /** Called when everything has ended: by then the tallies of what was below are the scope's own. */
   finish(): void {
-    const { scope, base } = this;
+    const { base } = this;
+    const { tally } = this.scope;
     this.resolve({
-      path: scopePath(scope),
+      path: scopePath(this.scope),
       ms: Math.max(0, Math.round(now() - this.startedAt)),
-      ...endsOf(scope.tally.map((count, index) => count - (base[index] as number))),
+      succeeded: tally.succeeded - base.succeeded,
+      failed: tally.failed - base.failed,
+      cancelled: tally.cancelled - base.cancelled,
+      lost: tally.lost - base.lost,
       abandoned: this.abandoned,
       errors: this.errors,
     });

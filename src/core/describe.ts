@@ -1,6 +1,7 @@
 import { toWall } from "./clock.ts";
 import { describeError } from "./errors.ts";
-import type { ScopeNode } from "./scope-node.ts";
+import { addTally, newTally } from "./scope-node.ts";
+import type { ScopeNode, Tally } from "./scope-node.ts";
 import {
   CANCELLED, extrasOf, FAILED, HIDDEN, isTerminal, stateName, stateOf, SUCCEEDED, terminalName, visibleTask, WAITING,
 } from "./task-node.ts"; // prettier-ignore
@@ -11,8 +12,6 @@ import type { RecordDetail, TaskRecord } from "./ledger.ts";
 import type { ScopeStats, ScopeTree, TaskInfo } from "./info.ts";
 import type { Attributes } from "./options.ts";
 import type { ScopeState, TaskState } from "./words.ts";
-import { addTally, countsOf, newTally } from "./tally.ts";
-import type { Tally } from "./tally.ts";
 import { familyOfScope, listed, scopesOf } from "./walk.ts";
 
 const SCOPE_STATES: readonly ScopeState[] = ["open", "draining", "closing", "closed"];
@@ -170,7 +169,7 @@ export function describeStats(scope: ScopeNode): ScopeStats {
     state: scopeState(scope),
     live: live.length,
     waiting: live.filter((task) => stateOf(task) === WAITING).length,
-    ...countsOf(totalOf(scope)),
+    ...totalOf(scope),
     names: scope.ledger.names(),
   };
 }

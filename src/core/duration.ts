@@ -55,8 +55,8 @@ export function oneOf<T extends string>(
   value: T | undefined,
   allowed: readonly [T, ...T[]],
 ): T {
-  const word = value === undefined ? allowed[0] : value;
-  if (allowed.includes(word)) return word;
+  if (value === undefined) return allowed[0];
+  if (allowed.includes(value)) return value;
   throw badOption(option, value, allowed.join(" or "));
 }
 

@@ -1,7 +1,6 @@
 import { MARKER } from "./marker.ts";
 import { report } from "./reporter.ts";
-import { endsOf } from "./tally.ts";
-import { ABANDONED } from "./task-node.ts";
+import { ABANDONED, CANCELLED, FAILED, LOST, SUCCEEDED } from "./task-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import type { Pool } from "./limits.ts";
 import type { TaskNode } from "./task-node.ts";
@@ -22,9 +21,14 @@ class NameCounts {
   readonly buckets = new Float64Array(BUCKETS);
 
   toStats(): NameStats {
+    const { ended } = this;
     return {
       live: this.live,
-      ...endsOf(this.ended),
+      succeeded: ended[SUCCEEDED] as number,
+      failed: ended[FAILED] as number,
+      cancelled: ended[CANCELLED] as number,
+      lost: ended[LOST] as number,
+      abandoned: ended[ABANDONED] as number,
       p50: this.percentile(0.5),
       p99: this.percentile(0.99),
     };

@@ -2,8 +2,6 @@ import type { Timer } from "./clock.ts";
 import type { Closing } from "./close-report.ts";
 import type { Ledger } from "./ledger.ts";
 import type { Fifo } from "./fifo.ts";
-import { newTally } from "./tally.ts";
-import type { Tally } from "./tally.ts";
 import type { TaskNode } from "./task-node.ts";
 import type { ScopeEventName, ScopeEvent } from "./info.ts";
 import type { Attributes, OnError } from "./options.ts";
@@ -13,6 +11,29 @@ export const OPEN = 0;
 export const DRAINING = 1;
 export const CLOSING = 2;
 export const CLOSED = 3;
+
+/** How many tasks of a scope have come to which end. */
+export type Tally = ReturnType<typeof newTally>;
+
+export const newTally = () => ({
+  spawned: 0,
+  succeeded: 0,
+  failed: 0,
+  cancelled: 0,
+  lost: 0,
+  abandoned: 0,
+  late: 0,
+});
+
+export function addTally(to: Tally, more: Readonly<Tally>): void {
+  to.spawned += more.spawned;
+  to.succeeded += more.succeeded;
+  to.failed += more.failed;
+  to.cancelled += more.cancelled;
+  to.lost += more.lost;
+  to.abandoned += more.abandoned;
+  to.late += more.late;
+}
 
 /** Somebody who waits for a scope, and the task in which they do. */
 export interface ScopeWaiter {

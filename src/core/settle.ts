@@ -10,7 +10,6 @@ import { taskRefusal } from "./refusal.ts";
 import { CLOSED } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { detach } from "./signals.ts";
-import { LATE } from "./tally.ts";
 import {
   ABANDONED, AWAITED, BODY_DONE, BUSY, CANCELLED, COLLECTED, FAILED, GIVING_UP, HIDDEN, JOURNALED, LOST, SERVICE, setState, stateOf, SUCCEEDED, visibleTask } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras, TaskNode } from "./task-node.ts";
@@ -38,8 +37,7 @@ export function settle(node: TaskNode, state: number, result: unknown): void {
   }
   release(node);
   if ((node.flags & HIDDEN) === 0) {
-    scope.live--;
-    (scope.tally[state] as number)++;
+    count(scope, state);
     scope.ledger.keep(
       node,
       state,
@@ -86,6 +84,16 @@ function letGo(extras: TaskExtras): void {
   extras.go = undefined;
   extras.retry = undefined;
   extras.defers = undefined;
+}
+
+function count(scope: ScopeNode, state: number): void {
+  const { tally } = scope;
+  scope.live--;
+  if (state === SUCCEEDED) tally.succeeded++;
+  else if (state === FAILED) tally.failed++;
+  else if (state === CANCELLED) tally.cancelled++;
+  else if (state === LOST) tally.lost++;
+  else tally.abandoned++;
 }
 
 /** Its sleeps can never be over for it; what it waited for besides goes on without it. */
@@ -173,7 +181,7 @@ export function settledLate(node: TaskNode, isOk: boolean, error: unknown): void
 /** A closed scope has handed its counts on to the one around it: what comes later is counted there too. */
 function countLate(scope: ScopeNode): void {
   for (let next: ScopeNode | undefined = scope; next !== undefined; next = enclosing(next)) {
-    (next.tally[LATE] as number)++;
+    next.tally.late++;
     if (next.state !== CLOSED) return;
   }
 }

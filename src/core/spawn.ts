@@ -19,7 +19,6 @@ import { OPEN } from "./scope-node.ts";
 import type { ScopeNode } from "./scope-node.ts";
 import { attach, toSignal } from "./signals.ts";
 import { stopErrorOf } from "./stop-signal.ts";
-import { SPAWNED } from "./tally.ts";
 import { ADOPTED, BODY_DONE, BODY_OK, CANCEL_ASKED, ENDING, GIVING_UP, KEEPS_RUN, RETRYING, RUNNING, SERVICE, STOPPING, TaskNode, extrasOf, isBlockOf, isTerminal, stateOf } from "./task-node.ts"; // prettier-ignore
 import type { TaskExtras } from "./task-node.ts";
 import type { SpawnOptions } from "./options.ts";
@@ -117,7 +116,7 @@ function own(node: TaskNode): void {
   const { scope } = node;
   link(node);
   scope.live++;
-  (scope.tally[SPAWNED] as number)++;
+  scope.tally.spawned++;
   scope.ledger.countSpawn(node.name);
   if (isHeard(scope, kinds.spawn)) emitTask(node, "spawn");
 }
