@@ -22,7 +22,8 @@ const parts: Readonly<Record<string, string>> = {
   "schedules, map": "schedule ticks map cancellable",
   "limits by key": "limits",
   "deadlock search": "deadlock",
-  "what is told: infos, tree, stats, records, events": "describe ledger events marker close-report given walk",
+  "what is told: infos, tree, stats, records, events":
+    "describe ledger events marker close-report given walk",
   "delivery of failures": "delivery reporter",
   groups: "group group-scope",
   "timeouts, shields, signals of others": "expire blocks hidden signals stop-signal",
@@ -30,10 +31,10 @@ const parts: Readonly<Record<string, string>> = {
   "durations, options": "duration settings",
   "shapes kept for the compiler": "exemplars",
   "grace, abandonment, drain, clean-up": "grace abandon drain cleanup",
-  errors: "errors",
+  errors: "errors refusal",
   "clock, async context": "clock context",
   "spawning, admission": "spawn admission room fifo",
-  "scopes: closing": "close scope-node scope-view scope roots busy",
+  "scopes: closing": "open close scope-node scope-view scope roots busy",
   "attempts and their ends, waits, cancel":
     "attempt finish settle verdict rest cancel wait task-node task-view task-handle work",
 };
@@ -74,7 +75,9 @@ function coreWithout(files: readonly string[]): Promise<Size> {
     name: "leave out",
     setup({ onLoad }) {
       onLoad({ filter: /\.js$/ }, ({ path }) =>
-        files.includes(basename(path, ".js")) ? { contents: namesOnly(readFileSync(path, "utf8")) } : undefined,
+        files.includes(basename(path, ".js"))
+          ? { contents: namesOnly(readFileSync(path, "utf8")) }
+          : undefined,
       );
     },
   };
