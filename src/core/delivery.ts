@@ -37,7 +37,7 @@ function flush(): void {
   undecided = [];
   for (const { node, error, from, always } of batch) {
     if (!always && (node.flags & AWAITED) !== 0) continue;
-    tell(handlers(always ? undefined : node, from), 0, [error], taskInfo(node));
+    tell(handlers(always ? undefined : node, from), 0, error, taskInfo(node), false);
   }
 }
 
@@ -51,23 +51,24 @@ function handlers(node: TaskNode | undefined, from: ScopeNode | undefined): OnEr
   return chain;
 }
 
-function tell(chain: readonly OnError[], at: number, errors: readonly unknown[], task: TaskInfo): void {
+/** `isOwn`: it is not the task's, but one of an `onError` that failed on the task's. */
+function tell(chain: readonly OnError[], at: number, error: unknown, task: TaskInfo, isOwn: boolean): void {
   const handler = chain[at];
-  for (const error of errors) {
-    if (handler === undefined) {
-      report(`${task.path} ${task.state} and nobody awaited it:`, error);
-      continue;
-    }
-    // A handler that fails has handled nothing: the next one gets the error, and the handler's own.
-    const onFailure = (own: unknown): void => {
-      tell(chain, at + 1, own === error ? [error] : [error, own], task);
-    };
-    try {
-      const result = handler(error, task);
-      if (isThenable(result)) void thenOf(Promise.resolve(result), undefined, onFailure);
-    } catch (own) {
-      onFailure(own);
-    }
+  if (handler === undefined) {
+    report(`${task.path} ${task.state} and nobody awaited it:`, error);
+    return;
+  }
+  // A handler that fails has handled nothing: the next one gets the error, and the handler's own.
+  const onFailure = (own: unknown): void => {
+    tell(chain, at + 1, error, task, isOwn);
+    // What fails on the failure of another goes past all of them: passed on, such errors would double at every one.
+    if (own !== error) tell(isOwn ? [] : chain, at + 1, own, task, true);
+  };
+  try {
+    const result = handler(error, task);
+    if (isThenable(result)) void thenOf(Promise.resolve(result), undefined, onFailure);
+  } catch (own) {
+    onFailure(own);
   }
 }
 

@@ -229,6 +229,29 @@ test.each(breaking)(
   },
 );
 
+test.each(breaking)(
+  "4.2 Delivery: many onErrors, each of which %s, hear no more for each of them, and nothing is lost",
+  async (_name, fail) => {
+    const depth = 20;
+    let calls = 0;
+    let scope = stage.open("app");
+    for (let level = 1; level <= depth; level++)
+      scope = scope.scope("s", {
+        onError: () => {
+          calls++;
+          return fail(new Error(`failure ${calls} of an onError`));
+        },
+      });
+    scope.spawn("a", () => Promise.reject(new Error("first")));
+    for (let n = 0; n < depth; n++) await turn();
+    // The first error at each, and what each made of it at those further out.
+    expect(calls).toBe((depth * (depth + 1)) / 2);
+    const text = stage.takeReports().join("\n");
+    for (const word of ["first", "failure 1 of", `failure ${calls} of`]) expect(text).toContain(word);
+    expect(text.match(/failure \d+ of/g)).toHaveLength(calls);
+  },
+);
+
 test("4.2 Delivery: what then returns is the caller's own promise, by the native rules", async () => {
   const app = stage.open();
   const error = new Error("boom");

@@ -125,8 +125,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     name: "delivery: a handler that throws has handled it",
     file: "src/core/delivery.ts",
-    find: "    } catch (own) {\n      onFailure(own);",
-    replace: "    } catch {\n      continue;",
+    find: "  } catch (own) {\n    onFailure(own);",
+    replace: "  } catch {\n    return;",
   },
   {
     name: "delivery: from the second scope on",
