@@ -72,7 +72,8 @@ export type ReaderAnswer =
  * looked at from a worker thread.
  *
  * @throws InspectError (as a rejection): its `code` says why the process cannot be read, its message what to do. Where
- * the reader is not sure that it knows this V8, it refuses (`HF_LAYOUT_MISMATCH`) rather than print a wrong line. RangeError (`HF_BAD_OPTION`) for an option that cannot be.
+ * the reader is not sure that it knows this V8, it refuses (`HF_LAYOUT_MISMATCH`) rather than print a wrong line.
+ * RangeError (`HF_BAD_OPTION`, as a rejection) for an option that cannot be.
  * @example
  * const { graph } = await dump({ pid: 4711 });
  * for (const { name, script, place } of graph.functions) console.log(name, script.url, place?.line);
