@@ -1,10 +1,10 @@
-import { callLater, clearTimer } from "../core/clock.ts";
 import { outside } from "../core/context.ts";
 import { scopePath, scopeState } from "../core/describe.ts";
 import { describeError } from "../core/errors.ts";
 import type { OpenQueue } from "../jobs/open-queues.ts";
 import type { JobStats } from "../jobs/record.ts";
 import type { QueueInfo } from "./answers.ts";
+import { later } from "./pace.ts";
 
 /** For how long an engine may think about its counts, in ms: one that cannot be reached may never answer. */
 const PATIENCE = 5000;
@@ -22,14 +22,12 @@ export async function queueInfo(queue: OpenQueue): Promise<QueueInfo> {
 
 function statsOf(queue: OpenQueue): Promise<JobStats> {
   return new Promise((resolve, reject) => {
-    const timer = callLater(
-      PATIENCE,
-      () => reject(new Error(`${queue.engine} has not answered within ${PATIENCE} ms`)),
-      undefined,
+    const dontGiveUp = later(PATIENCE, () =>
+      reject(new Error(`${queue.engine} has not answered within ${PATIENCE} ms`)),
     );
     // Outside: the socket may have been opened from inside of a task.
     outside(() => queue.stats())
-      .finally(() => clearTimer(timer))
+      .finally(dontGiveUp)
       .then(resolve, reject);
   });
 }
